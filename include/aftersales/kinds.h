@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Every kind of case: number (stored, never changes), name, the letter before its numbers.
+ * X(symbol, number, name, letter) */
+#define AFTERSALES_KINDS(X) X(KIND_TICKET, 1, "ticket", 'T')
+
+enum {
+#define X(symbol, number, name, letter) symbol = (number),
+        AFTERSALES_KINDS(X)
+#undef X
+};
+
+/* Letters of numbered records that are no cases. */
+#define LETTER_ESCALATION   'E'
+#define LETTER_NOTIFICATION 'N'

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Every bound a user can meet. Times are seconds unless the name says otherwise. */
+
+#define NAME_MAX_BYTES         64   /* names in the configuration */
+#define CODE_MAX_BYTES         32   /* codes of units, models, serial numbers, faults */
+#define TEXT_MAX_BYTES         2000 /* the longest text field */
+#define REQUEST_ID_MAX_BYTES   64
+#define REGION_DIGITS_MIN      2
+#define REGION_DIGITS_MAX      12
+#define UNIT_REGIONS_MAX       64
+
+#define CALENDAR_STRETCHES_MAX 8    /* working stretches in a day */
+#define CALENDAR_DAYS_MAX      4096 /* special days of a calendar */
+#define CALENDAR_YEAR_MIN      1970
+#define CALENDAR_YEAR_MAX      2170
+#define CALENDARS_MAX          64
+
+#define LADDER_RUNGS_MAX       8
+#define LADDERS_MAX            64
+#define TARGETS_MAX            1024
+#define ROLES_MAX              64
+#define ACCESS_RULES_MAX       4096
+
+#define CONFIG_BYTES_MAX       (1024 * 1024)
+#define CONFIG_DEPTH_MAX       16
+#define CONFIG_EVENTS_MAX      200000
+
+#define PAGE_ROWS_MAX          1000  /* rows of one List page */
+#define PAGE_SCAN_MAX          10000 /* records looked at for one List page */
+#define EXPLAIN_ROWS_MAX       1000
+#define CASE_STRETCHES_MAX     64  /* times that one case can wait */
+#define REPEATS_LOOKED_AT      100 /* earlier tickets of a unit when a repair comes in */
+#define CALLS_IN_FLIGHT        64  /* what our own programs keep; a bus allows 128 */
+
+#define USEC_PER_SEC           INT64_C(1000000)
