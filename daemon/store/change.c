@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The only way into the store. A change is staged in memory, so that a call refused half-way leaves
+ * nothing behind; apply_effect() is the one place where a record, its indices and its tallies are
+ * written, for a live change and for a replayed one alike. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "record/codec.h"
+#include "store/internal.h"
+
+/* For each change committed, so many journal records past their time are removed: the journal
+ * shrinks faster than it grows, and no commit takes long. */
+#define PRUNE_PER_CHANGE 2
+
+/* ---- staging ---- */
+
+static int begin_batch(Store *store) {
+        int r;
+
+        if (store->mode == STORE_WRITING)
+                return 0;
+        store_release(store);
+        r = store->kv->ops->begin(store->kv, true);
+        if (r < 0)
+                return r;
+        store->mode = STORE_WRITING;
+        store->batch_changes = store->batch_bytes = 0;
+        store->batch_error = 0;
+        return 0;
+}
+
+int change_begin(Store *store, Change **ret) {
+        Change *change = &store->change;
+        int r;
+
+        assert(!change->open);
+        r = begin_batch(store);
+        if (r < 0)
+                return r;
+        change->store = store;
+        change->n_staged = 0;
+        buffer_reset(&change->values);
+        memset(change->numbers, 0, sizeof(change->numbers));
+        change->open = true;
+        *ret = change;
+        return 0;
+}
+
+Store *change_store(Change *change) {
+        return change->store;
+}
+
+static Staged *find_staged(Change *change, const Table *table, const Key *key) {
+        for (size_t i = 0; i < change->n_staged; i++) {
+                Staged *staged = &change->staged[i];
+
+                if (staged->table == table && staged->key.size == key->size &&
+                    memcmp(staged->key.bytes, key->bytes, key->size) == 0)
+                        return staged;
+        }
+        return NULL;
+}
+
+static Staged *stage(Change *change, const Table *table, const Key *key) {
+        Staged *staged = find_staged(change, table, key);
+
+        if (staged)
+                return staged;
+        if (change->n_staged == change->allocated) {
+                size_t want = change->allocated ? change->allocated * 2 : 16;
+                Staged *grown = reallocarray(change->staged, want, sizeof(*grown));
+
+                if (!grown)
+                        return NULL;
+                change->staged = grown;
+                change->allocated = want;
+        }
+        staged = &change->staged[change->n_staged++];
+        *staged = (Staged){ .table = table, .key = *key };
+        return staged;
+}
+
+int change_get(Change *change, const Table *table, const Key *key, void *record) {
+        const Staged *staged = find_staged(change, table, key);
+
+        if (!staged)
+                return store_get(change->store, table, key, record);
+        if (staged->size == 0)
+                return -ENOENT;
+        return record_decode(table->type,
+                             (Slice){ change->values.data + staged->from, staged->size }, record);
+}
+
+int change_put(Change *change, const Table *table, const void *record) {
+        size_t from = change->values.size;
+        Staged *staged;
+        Key key = {};
+        int r;
+
+        assert(!table->fault || !table->fault(record));
+        table->key(record, &key);
+        r = record_encode(table->type, record, &change->values);
+        if (r < 0)
+                return r;
+        staged = stage(change, table, &key);
+        if (!staged)
+                return -ENOMEM;
+        staged->from = from;
+        staged->size = change->values.size - from;
+        return 0;
+}
+
+int change_remove(Change *change, const Table *table, const Key *key) {
+        Staged *staged = stage(change, table, key);
+
+        if (!staged)
+                return -ENOMEM;
+        staged->size = 0;
+        return 0;
+}
+
+int change_number(Change *change, const Table *table, uint64_t *ret) {
+        Store *store = change->store;
+        unsigned i = table_position(store, table);
+        uint64_t number = store->next[i] + change->numbers[i];
+
+        assert(table->numbered);
+        if (number >> ID_SITE_SHIFT)
+                return -EOVERFLOW;
+        change->numbers[i]++;
+        *ret = (uint64_t)store->site << ID_SITE_SHIFT | number;
+        return 0;
+}
+
+bool change_is_empty(const Change *change) {
+        return change->n_staged == 0;
+}
+
+void change_drop(Change *change) {
+        if (change)
+                change->open = false;
+}
+
+/* ---- applying ---- */
+
+static bool keys_have(const Keys *keys, const Key *key) {
+        for (size_t i = 0; i < keys->n; i++)
+                if (keys->keys[i].size == key->size &&
+                    memcmp(keys->keys[i].bytes, key->bytes, key->size) == 0)
+                        return true;
+        return false;
+}
+
+static int write_index_entry(Store *store, const Index *index, const Key *index_key,
+                             const Key *record_key, bool present) {
+        unsigned db = index_db(store, index);
+        uint8_t size = (uint8_t)record_key->size;
+        Key entry;
+
+        index_entry_key(index_key, record_key, &entry);
+        if (present)
+                return store->kv->ops->put(store->kv, db, key_slice(&entry), (Slice){ &size, 1 });
+        return store->kv->ops->remove(store->kv, db, key_slice(&entry));
+}
+
+static int write_tally(Store *store, const Index *tally, const Key *key, bool more) {
+        uint8_t bytes[8];
+        uint64_t count;
+        Key full;
+        int r;
+
+        r = store_tally(store, tally, key, &count);
+        if (r < 0)
+                return r;
+        if (count == 0 && !more)
+                return -EBADMSG;
+        count = more ? count + 1 : count - 1;
+        tally_key(tally, key, &full);
+        if (count == 0)
+                return store->kv->ops->remove(store->kv, DB_TALLY, key_slice(&full));
+        store_be64(bytes, count);
+        return store->kv->ops->put(store->kv, DB_TALLY, key_slice(&full), (Slice){ bytes, 8 });
+}
+
+/* Writes the difference between the keys that the record had and those it has now. */
+static int update_index(Store *store, const Index *index, bool is_tally, const Key *record_key,
+                        const void *before, const void *after) {
+        Keys *old = &store->keys_before, *new = &store->keys_after;
+        int r = 0;
+
+        old->n = new->n = 0;
+        if (before)
+                index->keys(before, old);
+        if (after)
+                index->keys(after, new);
+        for (size_t i = 0; r == 0 && i < old->n; i++)
+                if (!keys_have(new, &old->keys[i]))
+                        r = is_tally ? write_tally(store, index, &old->keys[i], false)
+                                     : write_index_entry(store, index, &old->keys[i], record_key,
+                                                         false);
+        for (size_t i = 0; r == 0 && i < new->n; i++)
+                if (!keys_have(old, &new->keys[i]))
+                        r = is_tally ? write_tally(store, index, &new->keys[i], true)
+                                     : write_index_entry(store, index, &new->keys[i], record_key,
+                                                         true);
+        return r;
+}
+
+static int update_indices(Store *store, const Table *table, const Key *key, const void *before,
+                          const void *after) {
+        int r = 0;
+
+        for (const Index *const *i = table->indices; r == 0 && i && *i; i++)
+                r = update_index(store, *i, false, key, before, after);
+        for (const Index *const *i = table->tallies; r == 0 && i && *i; i++)
+                r = update_index(store, *i, true, key, before, after);
+        return r;
+}
+
+/* The greatest record struct of any table must fit; checked where tables are added. */
+typedef union RecordSpace {
+        max_align_t align;
+        uint8_t bytes[2048];
+} RecordSpace;
+
+static int decode_pair(Store *store, const Table *table, const Key *key, Slice value,
+                       RecordSpace *before, bool *ret_had, RecordSpace *after) {
+        int r = store_get(store, table, key, before);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        *ret_had = r == 0;
+        memset(after, 0, table->type->size);
+        if (value.size == 0)
+                return 0;
+        r = record_decode(table->type, value, after);
+        if (r < 0 && *ret_had)
+                record_done(table->type, before);
+        return r;
+}
+
+static int apply_effect(Store *store, const Table *table, const Key *key, Slice value) {
+        unsigned db = DB_FIRST_TABLE + table_position(store, table);
+        RecordSpace before, after;
+        bool had;
+        int r;
+
+        assert(table->type->size <= sizeof(RecordSpace));
+        r = decode_pair(store, table, key, value, &before, &had, &after);
+        if (r < 0)
+                return r;
+        r = update_indices(store, table, key, had ? &before : NULL, value.size > 0 ? &after : NULL);
+        if (r == 0 && value.size > 0)
+                r = store->kv->ops->put(store->kv, db, key_slice(key), value);
+        else if (r == 0 && had)
+                r = store->kv->ops->remove(store->kv, db, key_slice(key));
+        if (had)
+                record_done(table->type, &before);
+        record_done(table->type, &after);
+        return r;
+}
+
+static int apply_effects(Store *store, Slice effects) {
+        Cursor cursor = cursor_over(effects);
+        JournalEffect effect;
+        int r;
+
+        while ((r = journal_next_effect(&cursor, &effect)) == 0) {
+                const Table *table = table_by_number(store, effect.table);
+                Key key = key_from(effect.key);
+
+                if (!table)
+                        continue; /* of a newer program: kept in the journal, of no use here */
+                r = apply_effect(store, table, &key, effect.value);
+                if (r < 0)
+                        return r;
+                if (table->numbered && key.size == 8) {
+                        uint64_t id = load_be64(key.bytes);
+                        unsigned i = table_position(store, table);
+
+                        if (id_site(id) == store->site && id_number(id) >= store->next[i])
+                                store->next[i] = id_number(id) + 1;
+                }
+        }
+        return r == -ENOENT ? 0 : r;
+}
+
+static int put_journal(Store *store, uint64_t sequence, Slice stored) {
+        Key key = key_of_id(sequence);
+
+        return store->kv->ops->put(store->kv, DB_JOURNAL, key_slice(&key), stored);
+}
+
+static int append_journal(Store *store, const Origin *origin) {
+        JournalRecord record = {
+                .site = store->site,
+                .epoch = store->head.epoch,
+                .sequence = store->head.sequence + 1,
+                .time = origin->time,
+                .policy = { origin->policy, 8 },
+                .actor = { origin->actor, strlen(origin->actor) },
+                .verb = { origin->verb, strlen(origin->verb) },
+                .request_id = { origin->request_id,
+                                origin->request_id ? strlen(origin->request_id) : 0 },
+                .effects = buffer_slice(&store->effects),
+        };
+        int r;
+
+        buffer_reset(&store->journal);
+        journal_encode(&store->journal, &record, &store->head.hash);
+        if (store->journal.error < 0)
+                return store->journal.error;
+        r = put_journal(store, record.sequence, buffer_slice(&store->journal));
+        if (r < 0)
+                return r;
+        store->head.sequence = record.sequence;
+        store->head.hash = record.hash;
+        store->head.time = record.time;
+        store->batch_changes++;
+        store->batch_bytes += store->journal.size;
+        return 0;
+}
+
+static int build_effects(Change *change) {
+        Buffer *effects = &change->store->effects;
+
+        buffer_reset(effects);
+        for (size_t i = 0; i < change->n_staged; i++) {
+                const Staged *staged = &change->staged[i];
+
+                buffer_put_u8(effects, staged->table->number);
+                buffer_put_slice(effects, key_slice(&staged->key));
+                buffer_put_slice(effects,
+                                 (Slice){ change->values.data + staged->from, staged->size });
+        }
+        return effects->error < 0                   ? effects->error
+               : effects->size > JOURNAL_RECORD_MAX ? -E2BIG
+                                                    : 0;
+}
+
+int change_apply(Change *change, const Origin *origin) {
+        Store *store = change->store;
+        int r;
+
+        assert(change->open && change->n_staged > 0);
+        change->open = false;
+        r = build_effects(change);
+        if (r < 0)
+                return r;
+        if (store->batch_error < 0)
+                return store->batch_error;
+        r = apply_effects(store, buffer_slice(&store->effects));
+        if (r == 0)
+                r = append_journal(store, origin);
+        store->batch_error = r;
+        return r;
+}
+
+int store_replay(Store *store, Slice stored) {
+        JournalRecord record;
+        int r;
+
+        r = journal_decode(stored, &record);
+        if (r < 0)
+                return r;
+        if (record.sequence != store->head.sequence + 1 ||
+            !journal_is_intact(&record, &store->head.hash))
+                return -EBADMSG;
+        r = begin_batch(store);
+        if (r < 0)
+                return r;
+        r = apply_effects(store, record.effects);
+        if (r == 0)
+                r = put_journal(store, record.sequence, stored);
+        if (r == 0) {
+                store->head.sequence = record.sequence;
+                store->head.hash = record.hash;
+                store->head.epoch = record.epoch;
+                store->head.time = record.time;
+                store->batch_changes++;
+                store->batch_bytes += stored.size;
+        }
+        store->batch_error = r;
+        return r;
+}
+
+/* ---- committing ---- */
+
+bool store_has_batch(const Store *store) {
+        return store->mode == STORE_WRITING;
+}
+
+size_t store_batch_changes(const Store *store) {
+        return store->batch_changes;
+}
+
+size_t store_batch_bytes(const Store *store) {
+        return store->batch_bytes;
+}
+
+static int prune_journal(Store *store) {
+        size_t budget = store->batch_changes * PRUNE_PER_CHANGE;
+        int r = 0;
+
+        while (budget-- > 0 && store->head.first < store->head.sequence) {
+                Key key = key_of_id(store->head.first);
+                JournalRecord record;
+
+                if (store->head.first > store->head.published)
+                        break;
+                r = store_journal_get(store, store->head.first, &record);
+                if (r < 0)
+                        return r;
+                if (record.time > store->head.time - store->journal_keep)
+                        break;
+                r = store->kv->ops->remove(store->kv, DB_JOURNAL, key_slice(&key));
+                if (r < 0)
+                        return r;
+                store->head.first++;
+        }
+        return r;
+}
+
+/* Back to what was last committed, but for what only this process knows. */
+static int reload_head(Store *store) {
+        int64_t time_seen = store->head.time_seen;
+        uint64_t published = store->head.published;
+        int r = store_begin_view(store);
+
+        if (r == 0)
+                r = store_load_head(store);
+        store_release(store);
+        store->head.time_seen = time_seen;
+        store->head.published = published;
+        return r;
+}
+
+void store_abort(Store *store) {
+        assert(!store->change.open);
+        if (store->mode != STORE_WRITING)
+                return;
+        store->kv->ops->end(store->kv);
+        store->mode = STORE_IDLE;
+        store->batch_changes = store->batch_bytes = 0;
+        reload_head(store);
+}
+
+int store_commit(Store *store) {
+        int r;
+
+        assert(!store->change.open);
+        if (store->mode != STORE_WRITING)
+                return 0;
+        if (store->batch_changes == 0 && store->batch_error == 0) {
+                store_abort(store); /* every call of the batch was refused */
+                return 0;
+        }
+        r = store->batch_error;
+        if (r == 0)
+                r = prune_journal(store);
+        if (r == 0)
+                r = store_save_head(store);
+        if (r < 0) {
+                store_abort(store);
+                return r;
+        }
+        r = store->kv->ops->commit(store->kv);
+        store->mode = STORE_IDLE;
+        store->batch_changes = store->batch_bytes = 0;
+        if (r < 0)
+                reload_head(store);
+        return r;
+}
+
+int store_flush(Store *store) {
+        int r;
+
+        assert(store->mode != STORE_WRITING);
+        r = begin_batch(store);
+        if (r < 0)
+                return r;
+        store->mode = STORE_IDLE;
+        r = store_save_head(store);
+        if (r == 0)
+                return store->kv->ops->commit(store->kv);
+        store->kv->ops->end(store->kv);
+        return r;
+}

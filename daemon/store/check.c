@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "store/check.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "record/codec.h"
+#include "store/internal.h"
+
+#define LINE_SIZE 300
+
+typedef struct TallyCount {
+        Key key;
+        uint64_t count;
+} TallyCount;
+
+typedef struct Checking {
+        Store *store;
+        ReportFault report;
+        void *userdata;
+        uint64_t records, faults;
+        uint64_t entries[STORE_INDICES_MAX]; /* that the records ask for, by index */
+        void *tallies;                       /* tree of TallyCount */
+        uint64_t n_tallies;
+        Keys keys;
+} Checking;
+
+static void fault(Checking *check, const char *format, ...) _printf_(2, 3);
+
+static void fault(Checking *check, const char *format, ...) {
+        char line[LINE_SIZE];
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(line, sizeof(line), format, arguments);
+        va_end(arguments);
+        check->faults++;
+        check->report(check->userdata, line);
+}
+
+static const char *key_text_of(Slice key, char buffer[static 2 * KEY_MAX + 1]) {
+        for (size_t i = 0; i < key.size && i < KEY_MAX; i++)
+                snprintf(buffer + 2 * i, 3, "%02x", ((const uint8_t *)key.data)[i]);
+        return buffer;
+}
+
+static int compare_tallies(const void *a, const void *b) {
+        const TallyCount *x = a, *y = b;
+
+        if (x->key.size != y->key.size)
+                return x->key.size < y->key.size ? -1 : 1;
+        return memcmp(x->key.bytes, y->key.bytes, x->key.size);
+}
+
+static int count_tally(Checking *check, const Index *tally, const Key *key) {
+        TallyCount *count = calloc(1, sizeof(*count)), **found;
+
+        if (!count)
+                return -ENOMEM;
+        tally_key(tally, key, &count->key);
+        found = tsearch(count, &check->tallies, compare_tallies);
+        if (!found) {
+                free(count);
+                return -ENOMEM;
+        }
+        if (*found == count)
+                check->n_tallies++;
+        else
+                free(count);
+        (*found)->count++;
+        return 0;
+}
+
+static int check_index(Checking *check, const Table *table, const Index *index, const Key *key,
+                       const void *record) {
+        unsigned db = index_db(check->store, index);
+
+        check->keys.n = 0;
+        index->keys(record, &check->keys);
+        for (size_t i = 0; i < check->keys.n; i++) {
+                char text[2 * KEY_MAX + 1];
+                Slice value;
+                Key entry;
+                int r;
+
+                index_entry_key(&check->keys.keys[i], key, &entry);
+                r = check->store->kv->ops->get(check->store->kv, db, key_slice(&entry), &value);
+                if (r == -ENOENT)
+                        fault(check, "%s %s: missing in index %s", table->name,
+                              key_text_of(key_slice(key), text), index->name);
+                else if (r < 0)
+                        return r;
+        }
+        check->entries[db - DB_FIRST_TABLE - check->store->n_tables] += check->keys.n;
+        return 0;
+}
+
+static int check_derived(Checking *check, const Table *table, const Key *key, const void *record) {
+        int r = 0;
+
+        for (const Index *const *i = table->indices; r == 0 && i && *i; i++)
+                r = check_index(check, table, *i, key, record);
+        for (const Index *const *i = table->tallies; r == 0 && i && *i; i++) {
+                check->keys.n = 0;
+                (*i)->keys(record, &check->keys);
+                for (size_t k = 0; r == 0 && k < check->keys.n; k++)
+                        r = count_tally(check, *i, &check->keys.keys[k]);
+        }
+        return r;
+}
+
+static int check_record(Checking *check, const Table *table, const Key *key, Slice value,
+                        void *record) {
+        char text[2 * KEY_MAX + 1];
+        const char *broken;
+        Key own = {};
+        int r;
+
+        check->records++;
+        r = record_decode(table->type, value, record);
+        if (r == -EBADMSG) {
+                fault(check, "%s %s: the record is damaged", table->name,
+                      key_text_of(key_slice(key), text));
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        table->key(record, &own);
+        if (own.size != key->size || memcmp(own.bytes, key->bytes, key->size) != 0)
+                fault(check, "%s %s: the record is stored under another's key", table->name,
+                      key_text_of(key_slice(key), text));
+        broken = table->fault ? table->fault(record) : NULL;
+        if (broken)
+                fault(check, "%s %s: %s", table->name, key_text_of(key_slice(key), text), broken);
+        r = check_derived(check, table, key, record);
+        record_done(table->type, record);
+        return r;
+}
+
+static int check_table(Checking *check, const Table *table) {
+        _cleanup_free_ void *record = calloc(1, table->type->size);
+        unsigned db = DB_FIRST_TABLE + table_position(check->store, table);
+        const KvOps *ops = check->store->kv->ops;
+        Slice at = {}, key, value;
+        Key position = {};
+        int r;
+
+        if (!record)
+                return -ENOMEM;
+        while ((r = ops->seek(check->store->kv, db, position.size ? KV_AFTER : KV_FROM, at, &key,
+                              &value)) == 0) {
+                if (key.size > KEY_MAX) {
+                        fault(check, "%s: a key of %zu bytes", table->name, key.size);
+                        return 0;
+                }
+                position = key_from(key);
+                at = key_slice(&position);
+                r = check_record(check, table, &position, value, record);
+                if (r < 0)
+                        return r;
+        }
+        return r == -ENOENT ? 0 : r;
+}
+
+/* Every entry that a record asks for is there, so equal numbers mean that there is none besides. */
+static int check_index_counts(Checking *check) {
+        Store *store = check->store;
+
+        for (unsigned i = 0; i < store->n_indices; i++) {
+                uint64_t n;
+                int r = store->kv->ops->count(store->kv, DB_FIRST_TABLE + store->n_tables + i, &n);
+
+                if (r < 0)
+                        return r;
+                if (n != check->entries[i])
+                        fault(check,
+                              "index %s has %" PRIu64 " entries, the records ask for %" PRIu64,
+                              store->indices[i]->name, n, check->entries[i]);
+        }
+        return 0;
+}
+
+static int check_tallies(Checking *check) {
+        const KvOps *ops = check->store->kv->ops;
+        Slice at = {}, key, value;
+        Key position = {};
+        uint64_t n = 0;
+        int r;
+
+        while ((r = ops->seek(check->store->kv, DB_TALLY, position.size ? KV_AFTER : KV_FROM, at,
+                              &key, &value)) == 0) {
+                TallyCount wanted = { .key = key_from(key) }, **found;
+                uint64_t stored = value.size == 8 ? load_be64(value.data) : 0;
+
+                found = tfind(&wanted, &check->tallies, compare_tallies);
+                if (!found || (*found)->count != stored)
+                        fault(check, "tally %s says %" PRIu64 ", the records %" PRIu64,
+                              (const char *)key.data, stored, found ? (*found)->count : 0);
+                position = key_from(key);
+                at = key_slice(&position);
+                n++;
+        }
+        if (n != check->n_tallies)
+                fault(check, "there are %" PRIu64 " tallies, the records ask for %" PRIu64, n,
+                      check->n_tallies);
+        return r == -ENOENT ? 0 : r;
+}
+
+static int check_journal(Checking *check) {
+        Store *store = check->store;
+        Digest before = {};
+        bool chained = store->head.first == 1;
+
+        for (uint64_t sequence = store->head.first; sequence <= store->head.sequence; sequence++) {
+                JournalRecord record;
+                int r = store_journal_get(store, sequence, &record);
+
+                if (r < 0 && r != -ENOENT && r != -EBADMSG)
+                        return r;
+                check->records++;
+                if (r == -ENOENT)
+                        fault(check, "journal: record %" PRIu64 " is missing", sequence);
+                else if (r < 0 || record.sequence != sequence ||
+                         !journal_is_intact(&record, chained ? &before : NULL))
+                        fault(check, "journal: record %" PRIu64 " is damaged or out of the chain",
+                              sequence);
+                chained = r == 0;
+                if (r == 0)
+                        before = record.hash;
+        }
+        if (store->head.sequence >= store->head.first &&
+            memcmp(before.bytes, store->head.hash.bytes, DIGEST_SIZE) != 0)
+                fault(check, "journal: its end is not the end of the chain");
+        return 0;
+}
+
+int store_check(Store *store, ReportFault report, void *userdata, uint64_t *ret_records,
+                uint64_t *ret_faults) {
+        Checking check = { .store = store, .report = report, .userdata = userdata };
+        int r = store_begin_view(store);
+
+        for (unsigned i = 0; r == 0 && i < store->n_tables; i++)
+                r = check_table(&check, store->tables[i]);
+        if (r == 0)
+                r = check_index_counts(&check);
+        if (r == 0)
+                r = check_tallies(&check);
+        if (r == 0)
+                r = check_journal(&check);
+        tdestroy(check.tallies, free);
+        if (r < 0)
+                return r;
+        *ret_records = check.records;
+        *ret_faults = check.faults;
+        return 0;
+}

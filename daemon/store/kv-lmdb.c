@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The only file that knows LMDB. Default flags but MDB_NOTLS and MDB_NOSUBDIR: every commit is two
+ * barriers and survives power loss; no DUPSORT, no WRITEMAP, no integer keys, no custom order. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/macro.h"
+#include "store/kv.h"
+
+#define FILE_NAME     "state.mdb"
+#define NEW_FILE_NAME "state.mdb.new"
+#define LOCK_NAME     "state.lock"
+#define MAX_READERS   16
+/* Of the files in the state directory. */
+#define STORE_PATH_MAX 4096
+
+typedef struct LmdbKv {
+        Kv kv;
+        MDB_env *env;
+        MDB_txn *txn;    /* the transaction that is open, else NULL */
+        MDB_txn *reader; /* kept between reads, reset */
+        bool writing;
+        int lock_fd;
+        unsigned n_databases;
+        MDB_dbi *dbis;
+        MDB_cursor **cursors; /* of the open transaction, made when first used */
+} LmdbKv;
+
+static int lmdb_errno(int r) {
+        switch (r) {
+        case MDB_SUCCESS:
+                return 0;
+        case MDB_NOTFOUND:
+                return -ENOENT;
+        case MDB_MAP_FULL:
+        case MDB_TXN_FULL:
+                return -ENOSPC;
+        case MDB_READERS_FULL:
+                return -EAGAIN;
+        case MDB_BAD_VALSIZE:
+                return -E2BIG;
+        case MDB_INVALID:
+        case MDB_VERSION_MISMATCH:
+                return -EBADMSG;
+        default:
+                /* Positive: an errno of the system. Negative: MDB_PANIC, MDB_CORRUPTED, ... */
+                return r > 0 ? -r : -EIO;
+        }
+}
+
+static MDB_val to_val(Slice slice) {
+        return (MDB_val){ .mv_size = slice.size, .mv_data = (void *)slice.data };
+}
+
+static Slice to_slice(MDB_val val) {
+        return (Slice){ val.mv_data, val.mv_size };
+}
+
+static void close_cursors(LmdbKv *l) {
+        for (unsigned i = 0; l->cursors && i < l->n_databases; i++)
+                if (l->cursors[i]) {
+                        mdb_cursor_close(l->cursors[i]);
+                        l->cursors[i] = NULL;
+                }
+}
+
+static int begin_read(LmdbKv *l) {
+        int r;
+
+        if (l->reader)
+                r = mdb_txn_renew(l->reader);
+        else {
+                r = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &l->reader);
+                if (r == MDB_READERS_FULL && mdb_reader_check(l->env, NULL) == 0)
+                        r = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &l->reader);
+        }
+        if (r == 0)
+                l->txn = l->reader;
+        return lmdb_errno(r);
+}
+
+static int lmdb_begin(Kv *kv, bool write) {
+        LmdbKv *l = (LmdbKv *)kv;
+        int r;
+
+        assert(!l->txn);
+        r = write ? lmdb_errno(mdb_txn_begin(l->env, NULL, 0, &l->txn)) : begin_read(l);
+        if (r < 0) {
+                l->txn = NULL;
+                return r;
+        }
+        l->writing = write;
+        return 0;
+}
+
+static int lmdb_commit(Kv *kv) {
+        LmdbKv *l = (LmdbKv *)kv;
+        MDB_txn *txn = TAKE_PTR(l->txn);
+
+        assert(txn && l->writing);
+        close_cursors(l);
+        return lmdb_errno(mdb_txn_commit(txn));
+}
+
+static void lmdb_end(Kv *kv) {
+        LmdbKv *l = (LmdbKv *)kv;
+        MDB_txn *txn = TAKE_PTR(l->txn);
+
+        if (!txn)
+                return;
+        close_cursors(l);
+        if (l->writing)
+                mdb_txn_abort(txn);
+        else
+                mdb_txn_reset(txn);
+}
+
+static int lmdb_get(Kv *kv, unsigned db, Slice key, Slice *ret) {
+        LmdbKv *l = (LmdbKv *)kv;
+        MDB_val k = to_val(key), v;
+        int r = lmdb_errno(mdb_get(l->txn, l->dbis[db], &k, &v));
+
+        if (r == 0)
+                *ret = to_slice(v);
+        return r;
+}
+
+static int lmdb_put(Kv *kv, unsigned db, Slice key, Slice value) {
+        LmdbKv *l = (LmdbKv *)kv;
+        MDB_val k = to_val(key), v = to_val(value);
+
+        return lmdb_errno(mdb_put(l->txn, l->dbis[db], &k, &v, 0));
+}
+
+static int lmdb_remove(Kv *kv, unsigned db, Slice key) {
+        LmdbKv *l = (LmdbKv *)kv;
+        MDB_val k = to_val(key);
+
+        return lmdb_errno(mdb_del(l->txn, l->dbis[db], &k, NULL));
+}
+
+static int seek_before(MDB_cursor *cursor, MDB_val *k, MDB_val *v) {
+        int r = mdb_cursor_get(cursor, k, v, MDB_SET_RANGE);
+
+        if (r == 0)
+                return mdb_cursor_get(cursor, k, v, MDB_PREV);
+        return r == MDB_NOTFOUND ? mdb_cursor_get(cursor, k, v, MDB_LAST) : r;
+}
+
+static int seek_after(MDB_cursor *cursor, Slice key, MDB_val *k, MDB_val *v) {
+        int r = mdb_cursor_get(cursor, k, v, MDB_SET_RANGE);
+
+        if (r == 0 && k->mv_size == key.size && memcmp(k->mv_data, key.data, key.size) == 0)
+                r = mdb_cursor_get(cursor, k, v, MDB_NEXT);
+        return r;
+}
+
+static int lmdb_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key, Slice *ret_value) {
+        LmdbKv *l = (LmdbKv *)kv;
+        MDB_val k = to_val(key), v;
+        MDB_cursor *cursor = l->cursors[db];
+        int r;
+
+        if (!cursor) {
+                r = mdb_cursor_open(l->txn, l->dbis[db], &l->cursors[db]);
+                if (r != 0)
+                        return lmdb_errno(r);
+                cursor = l->cursors[db];
+        }
+        if (key.size == 0) /* LMDB takes no empty keys: from the very first, before the very last */
+                r = how == KV_BEFORE ? MDB_NOTFOUND : mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+        else if (how == KV_BEFORE)
+                r = seek_before(cursor, &k, &v);
+        else if (how == KV_AFTER)
+                r = seek_after(cursor, key, &k, &v);
+        else
+                r = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+        if (r == 0) {
+                *ret_key = to_slice(k);
+                *ret_value = to_slice(v);
+        }
+        return lmdb_errno(r);
+}
+
+static int lmdb_count(Kv *kv, unsigned db, uint64_t *ret) {
+        LmdbKv *l = (LmdbKv *)kv;
+        MDB_stat stat;
+        int r = lmdb_errno(mdb_stat(l->txn, l->dbis[db], &stat));
+
+        if (r == 0)
+                *ret = stat.ms_entries;
+        return r;
+}
+
+static int lmdb_stats(Kv *kv, KvStats *ret) {
+        LmdbKv *l = (LmdbKv *)kv;
+        MDB_envinfo info;
+        MDB_stat stat;
+        struct stat st;
+        int fd;
+
+        if (mdb_env_info(l->env, &info) != 0 || mdb_env_stat(l->env, &stat) != 0 ||
+            mdb_env_get_fd(l->env, &fd) != 0 || fstat(fd, &st) < 0)
+                return -EIO;
+        *ret = (KvStats){
+                .bytes_used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize,
+                .bytes_max = info.me_mapsize,
+                .bytes_file = (uint64_t)st.st_size,
+        };
+        return 0;
+}
+
+static Kv *lmdb_free(Kv *kv) {
+        LmdbKv *l = (LmdbKv *)kv;
+
+        if (!l)
+                return NULL;
+        lmdb_end(kv);
+        if (l->reader)
+                mdb_txn_abort(l->reader);
+        if (l->env)
+                mdb_env_close(l->env);
+        if (l->lock_fd >= 0)
+                close(l->lock_fd);
+        free(l->dbis);
+        free(l->cursors);
+        free(l);
+        return NULL;
+}
+
+static const KvOps lmdb_ops = {
+        .begin = lmdb_begin,
+        .commit = lmdb_commit,
+        .end = lmdb_end,
+        .get = lmdb_get,
+        .put = lmdb_put,
+        .remove = lmdb_remove,
+        .seek = lmdb_seek,
+        .count = lmdb_count,
+        .stats = lmdb_stats,
+        .free = lmdb_free,
+};
+
+/* A truncated file would be a SIGBUS at the first touch of a missing page: compare before. */
+static int check_size(LmdbKv *l, const char *path, Refusal *why) {
+        KvStats stats;
+        int r = lmdb_stats(&l->kv, &stats);
+
+        if (r < 0 || stats.bytes_file >= stats.bytes_used)
+                return r;
+        refuse(why, REFUSED_INTERNAL,
+               "%s is cut short: it has %llu bytes and should have %llu; restore a backup", path,
+               (unsigned long long)stats.bytes_file, (unsigned long long)stats.bytes_used);
+        return -EBADMSG;
+}
+
+static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char *path,
+                            Refusal *why) {
+        unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (options->read_only ? MDB_RDONLY : 0);
+        int r, fd, dead;
+
+        r = mdb_env_create(&l->env);
+        if (r != 0)
+                return lmdb_errno(r);
+        mdb_env_set_mapsize(l->env, options->map_size);
+        mdb_env_set_maxdbs(l->env, options->n_databases);
+        mdb_env_set_maxreaders(l->env, MAX_READERS);
+        r = mdb_env_open(l->env, path, flags, 0600);
+        if (r != 0) {
+                refuse(why, REFUSED_INTERNAL, "cannot open %s: %s%s", path, mdb_strerror(r),
+                       r == MDB_INVALID ? "; it is not a database of aftersalesd" : "");
+                return lmdb_errno(r);
+        }
+        /* LMDB closes all of its descriptors on exec but this one. */
+        if (mdb_env_get_fd(l->env, &fd) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+                return -EIO;
+        mdb_reader_check(l->env, &dead);
+        return check_size(l, path, why);
+}
+
+static int open_databases(LmdbKv *l, const KvLmdbOptions *options) {
+        MDB_txn *txn;
+        int r;
+
+        l->n_databases = options->n_databases;
+        l->dbis = calloc(options->n_databases, sizeof(*l->dbis));
+        l->cursors = calloc(options->n_databases, sizeof(MDB_cursor *));
+        if (!l->dbis || !l->cursors)
+                return -ENOMEM;
+        r = mdb_txn_begin(l->env, NULL, options->read_only ? MDB_RDONLY : 0, &txn);
+        if (r != 0)
+                return lmdb_errno(r);
+        for (unsigned i = 0; r == 0 && i < options->n_databases; i++)
+                r = mdb_dbi_open(txn, options->databases[i], options->read_only ? 0 : MDB_CREATE,
+                                 &l->dbis[i]);
+        if (r != 0) {
+                mdb_txn_abort(txn);
+                return lmdb_errno(r);
+        }
+        return lmdb_errno(mdb_txn_commit(txn));
+}
+
+static int open_at(const KvLmdbOptions *options, const char *path, LmdbKv **ret, Refusal *why) {
+        LmdbKv *l = calloc(1, sizeof(*l));
+        int r;
+
+        if (!l)
+                return -ENOMEM;
+        *l = (LmdbKv){ .kv.ops = &lmdb_ops, .lock_fd = -1 };
+        r = open_environment(l, options, path, why);
+        if (r == 0)
+                r = open_databases(l, options);
+        if (r < 0) {
+                if (why->code == 0)
+                        refuse(why, REFUSED_INTERNAL, "cannot open %s: %s", path, strerror(-r));
+                lmdb_free(&l->kv);
+                return r;
+        }
+        *ret = l;
+        return 0;
+}
+
+static int fsync_directory(const char *directory) {
+        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* LMDB's first commits are not atomic, so a new store is made under another name and appears whole.
+ */
+static int create_store(const KvLmdbOptions *options, const char *path, const char *new_path,
+                        Refusal *why) {
+        LmdbKv *l = NULL;
+        char lock[STORE_PATH_MAX + 8];
+        int r;
+
+        snprintf(lock, sizeof(lock), "%s-lock", new_path);
+        if ((unlink(new_path) < 0 && errno != ENOENT) || (unlink(lock) < 0 && errno != ENOENT))
+                return -errno;
+        r = open_at(options, new_path, &l, why);
+        if (r < 0)
+                return r;
+        r = lmdb_begin(&l->kv, true);
+        if (r == 0)
+                r = options->create(&l->kv, options->userdata);
+        if (r == 0)
+                r = lmdb_commit(&l->kv);
+        if (r == 0)
+                r = lmdb_errno(mdb_env_sync(l->env, 1));
+        lmdb_free(&l->kv);
+        if (r == 0 && rename(new_path, path) < 0)
+                r = -errno;
+        unlink(lock);
+        return r < 0 ? r : fsync_directory(options->directory);
+}
+
+static int take_lock(const char *directory, int *ret, Refusal *why) {
+        _cleanup_close_ int fd = -1;
+        char path[STORE_PATH_MAX];
+
+        snprintf(path, sizeof(path), "%s/" LOCK_NAME, directory);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0) {
+                int r = -errno;
+
+                refuse(why, REFUSED_INTERNAL, "cannot create %s: %s", path, strerror(-r));
+                return r;
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                refuse(why, REFUSED_INTERNAL, "%s is in use by another aftersalesd", directory);
+                return -EBUSY;
+        }
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
+        _cleanup_close_ int lock_fd = -1;
+        char path[STORE_PATH_MAX], new_path[STORE_PATH_MAX];
+        struct stat st;
+        LmdbKv *l = NULL;
+        int r;
+
+        if (strlen(options->directory) > sizeof(path) - 64)
+                return -ENAMETOOLONG;
+        snprintf(path, sizeof(path), "%s/" FILE_NAME, options->directory);
+        snprintf(new_path, sizeof(new_path), "%s/" NEW_FILE_NAME, options->directory);
+        if (!options->read_only) {
+                r = take_lock(options->directory, &lock_fd, why);
+                if (r < 0)
+                        return r;
+                if (stat(path, &st) < 0 && errno == ENOENT) {
+                        r = create_store(options, path, new_path, why);
+                        if (r < 0) {
+                                if (why->code == 0)
+                                        refuse(why, REFUSED_INTERNAL, "cannot create %s: %s", path,
+                                               strerror(-r));
+                                return r;
+                        }
+                }
+        }
+        r = open_at(options, path, &l, why);
+        if (r < 0)
+                return r;
+        l->lock_fd = TAKE_FD(lock_fd);
+        *ret = &l->kv;
+        return 0;
+}

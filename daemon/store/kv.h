@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* An ordered key-value store with transactions: all that the rest of store/ needs of LMDB, and a
+ * seam: tests run the same store over memory with failing commits. One transaction at a time.
+ *
+ * Slices that come out point into the store: they hold until the next write or the end of the
+ * transaction and are decoded at once, never kept. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/refusal.h"
+
+typedef struct Kv Kv;
+
+typedef enum KvSeek {
+        KV_FROM,   /* the first entry with a key >= the given one */
+        KV_AFTER,  /* the first with a key > */
+        KV_BEFORE, /* the last with a key < */
+} KvSeek;
+
+typedef struct KvStats {
+        uint64_t bytes_used; /* of the map: pages in use */
+        uint64_t bytes_max;  /* the map's size */
+        uint64_t bytes_file; /* on disk */
+} KvStats;
+
+/* Databases are numbered 0 .. n-1 as they were named when the store was opened. All functions give
+ * 0 or a negative errno: -ENOENT no such key or no further one, -ENOSPC no room (disk or map), -EIO
+ * the store is damaged or its medium failed and nothing more may be done with it. */
+typedef struct KvOps {
+        int (*begin)(Kv *kv, bool write);
+        int (*commit)(Kv *kv);
+        void (*end)(Kv *kv); /* ends a read, aborts a write */
+        int (*get)(Kv *kv, unsigned db, Slice key, Slice *ret);
+        int (*put)(Kv *kv, unsigned db, Slice key, Slice value);
+        int (*remove)(Kv *kv, unsigned db, Slice key);
+        int (*seek)(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key, Slice *ret_value);
+        int (*count)(Kv *kv, unsigned db, uint64_t *ret);
+        int (*stats)(Kv *kv, KvStats *ret);
+        Kv *(*free)(Kv *kv);
+} KvOps;
+
+struct Kv {
+        const KvOps *ops;
+};
+
+typedef struct KvLmdbOptions {
+        const char *directory;
+        const char *const *databases;
+        unsigned n_databases;
+        uint64_t map_size;
+        bool read_only; /* another process' look at a live store; it must exist */
+        /* Fills a store that is created; called in its first transaction. */
+        int (*create)(Kv *kv, void *userdata);
+        void *userdata;
+} KvLmdbOptions;
+
+/* Opens the environment state.mdb in a directory, creating it crash-safely where there is none. On
+ * failure the text says what is wrong and what to do. */
+int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "store/list.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "aftersales/limits.h"
+#include "store/internal.h"
+
+#define NOT_OURS 1
+
+/* A cursor is hexadecimal: CRC-32C of (identity, position), position. The checksum tells a cursor
+ * of another query or of nobody from one of ours. */
+static uint32_t cursor_crc(uint32_t identity, const Key *position) {
+        uint8_t bytes[4];
+
+        store_be32(bytes, identity);
+        return crc32c(crc32c(0, bytes, sizeof(bytes)), position->bytes, position->size);
+}
+
+static void cursor_write(uint32_t identity, const Key *position,
+                         char ret[static LIST_CURSOR_SIZE]) {
+        size_t used =
+                (size_t)snprintf(ret, LIST_CURSOR_SIZE, "%08x", cursor_crc(identity, position));
+
+        for (size_t i = 0; i < position->size; i++)
+                used += (size_t)snprintf(ret + used, LIST_CURSOR_SIZE - used, "%02x",
+                                         position->bytes[i]);
+}
+
+static int hex_digit(char c) {
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int cursor_read(const ListQuery *query, Key *ret, Refusal *refusal) {
+        uint8_t bytes[4 + KEY_MAX];
+        size_t n = strlen(query->cursor);
+        Key position = {};
+        uint32_t crc = 0;
+
+        for (size_t i = 0; i < n && n < LIST_CURSOR_SIZE && n % 2 == 0; i += 2) {
+                int high = hex_digit(query->cursor[i]), low = hex_digit(query->cursor[i + 1]);
+
+                if (high < 0 || low < 0)
+                        break;
+                bytes[i / 2] = (uint8_t)(high << 4 | low);
+                if (i + 2 < n)
+                        continue;
+                for (size_t k = 0; k < 4; k++)
+                        crc = crc << 8 | bytes[k];
+                if (n / 2 <= 4)
+                        break;
+                key_bytes(&position, bytes + 4, n / 2 - 4);
+                if (crc != cursor_crc(query->identity, &position))
+                        break;
+                *ret = position;
+                return 0;
+        }
+        return refuse(refusal, REFUSED_INVALID_CURSOR,
+                      "this cursor was not given by List for this filter: begin with an empty one");
+}
+
+static int next_record(Store *store, const ListQuery *query, Key *position, void *record) {
+        Key key;
+        int r;
+
+        if (!query->index)
+                return store_next(store, query->table, position, record);
+        r = store_index_next(store, query->index, &query->prefix, position, &key);
+        if (r < 0)
+                return r;
+        r = store_get(store, query->table, &key, record);
+        return r == -ENOENT ? NOT_OURS : r;
+}
+
+int store_list(Store *store, const ListQuery *query, char ret_cursor[static LIST_CURSOR_SIZE],
+               Refusal *refusal) {
+        _cleanup_free_ void *record = calloc(1, query->table->type->size);
+        size_t rows = 0, scanned = 0;
+        Key position = {};
+        int r = 0;
+
+        if (!record)
+                return -ENOMEM;
+        if (*query->cursor) {
+                r = cursor_read(query, &position, refusal);
+                if (r != 0)
+                        return r;
+        }
+        while (rows < query->limit && scanned++ < PAGE_SCAN_MAX) {
+                ListVerdict verdict;
+
+                r = next_record(store, query, &position, record);
+                if (r < 0)
+                        break;
+                if (r == NOT_OURS)
+                        continue;
+                verdict = query->want(query->userdata, record);
+                r = verdict == LIST_TAKE  ? query->row(query->userdata, record)
+                    : verdict == LIST_END ? -ENOENT
+                                          : 0;
+                record_done(query->table->type, record);
+                if (r < 0)
+                        break;
+                rows += verdict == LIST_TAKE;
+        }
+        if (r < 0 && r != -ENOENT)
+                return r;
+        ret_cursor[0] = '\0';
+        if (r != -ENOENT)
+                cursor_write(query->identity, &position, ret_cursor);
+        return 0;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The store: tables of records with their indices and tallies, changed only through a Change, which
+ * is journalled; changes are gathered in a batch that one commit makes durable.
+ *
+ *      change_begin -> change_get / change_put / ... -> change_apply   one call's writes, all or
+ * none store_commit                                                     everything applied, durable
+ *
+ * Reads go through the open batch, so that a caller sees what was applied before it; the loop holds
+ * back every answer until the commit has returned. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/refusal.h"
+#include "record/record.h"
+#include "store/key.h"
+#include "store/kv.h"
+
+#define STORE_SCHEMA_VERSION 1
+#define STORE_TABLES_MAX     32
+#define STORE_INDICES_MAX    64
+
+/* An index lists its records under the keys that its function derives from each; a tally counts the
+ * records under each key instead of listing them. The function adds nothing for a record that is
+ * not to be found there. Several tables may share one. */
+typedef struct Index {
+        const char *name;
+        void (*keys)(const void *record, Keys *keys);
+} Index;
+
+typedef struct Table {
+        uint8_t number;   /* in the journal; stable for ever */
+        const char *name; /* of its database */
+        const RecordType *type;
+        void (*key)(const void *record, Key *key);
+        bool numbered;               /* keys are ids given out by change_number() */
+        const Index *const *indices; /* NULL-terminated, or NULL */
+        const Index *const *tallies; /* likewise */
+        /* What is wrong with a record that no correct program could have written, or NULL. Asserted
+         * at every write, reported by check. */
+        const char *(*fault)(const void *record);
+} Table;
+
+typedef struct StoreOptions {
+        const char *directory;
+        uint64_t map_size;
+        uint16_t site;
+        int64_t journal_keep;       /* microseconds */
+        const Table *const *tables; /* NULL-terminated */
+        bool read_only;
+        Kv *kv; /* to stand on instead of LMDB in directory; owned afterwards */
+} StoreOptions;
+
+typedef struct Store Store;
+
+/* On failure the text says what is wrong and what to do. */
+int store_open(const StoreOptions *options, Store **ret, Refusal *why);
+Store *store_free(Store *store);
+
+/* ---- reading ----
+ * The first read opens a view; it lasts until store_release(), which the loop calls after every
+ * event, or until a batch begins. 0, -ENOENT, -EBADMSG (a damaged record), other negative errno. */
+
+int store_get(Store *store, const Table *table, const Key *key, void *record);
+bool store_has(Store *store, const Table *table, const Key *key);
+/* The next record in key order after *position (empty: the first); moves position. */
+int store_next(Store *store, const Table *table, Key *position, void *record);
+/* The next entry of an index that starts with prefix after *position (empty: the first), and the
+ * key of its record; moves position. */
+int store_index_next(Store *store, const Index *index, const Key *prefix, Key *position,
+                     Key *ret_record);
+/* How many records have this key in the tally. */
+int store_tally(Store *store, const Index *tally, const Key *key, uint64_t *ret);
+int store_count(Store *store, const Table *table, uint64_t *ret);
+void store_release(Store *store);
+
+/* ---- changing ---- */
+
+/* Who made a change and why; kept in the journal. */
+typedef struct Origin {
+        int64_t time;           /* microseconds UTC */
+        const char *actor;      /* who: never personal data */
+        const char *verb;       /* what for, e.g. "ticket.dispatch" */
+        const char *request_id; /* or NULL */
+        const uint8_t *policy;  /* eight bytes: the policy version */
+} Origin;
+
+typedef struct Change Change;
+
+/* Starts a change, and a batch when none is open. One change at a time. */
+int change_begin(Store *store, Change **ret);
+Store *change_store(Change *change);
+/* Reads what this change has put, else what the store has. (Indices do not show this change yet.)
+ */
+int change_get(Change *change, const Table *table, const Key *key, void *record);
+int change_put(Change *change, const Table *table, const void *record);
+int change_remove(Change *change, const Table *table, const Key *key);
+/* The next id of a table: the site in the upper 16 bits, a number that is never given out again. */
+int change_number(Change *change, const Table *table, uint64_t *ret);
+bool change_is_empty(const Change *change);
+/* Writes all of it and its journal record, and ends the change. -E2BIG: more than a journal record
+ * holds, nothing was written. Any other failure spoils the whole batch: see store_commit(). */
+int change_apply(Change *change, const Origin *origin);
+/* Forgets the change; the batch is as before. NULL is allowed. */
+void change_drop(Change *change);
+
+/* Whether there is anything to commit, how many changes, how many bytes of them. */
+bool store_has_batch(const Store *store);
+size_t store_batch_changes(const Store *store);
+size_t store_batch_bytes(const Store *store);
+/* Makes the batch durable. On failure nothing of it has happened; -EIO means that the medium failed
+ * and the process must end. */
+int store_commit(Store *store);
+void store_abort(Store *store);
+/* Makes durable what was noted since the last commit; before an orderly end. */
+int store_flush(Store *store);
+
+/* ---- what the store knows of itself ---- */
+
+typedef struct StoreHead {
+        uint64_t sequence; /* of the newest journal record; 0: none yet */
+        uint64_t first;    /* of the oldest one kept */
+        Digest hash;       /* of the newest: the end of the chain */
+        uint32_t epoch; /* counts restores: sequence numbers of different epochs do not compare */
+        int64_t time;   /* when the newest change was made */
+        int64_t time_seen;  /* the last credible wall-clock time, see store_note_time() */
+        uint64_t published; /* everything up to this sequence number has been announced */
+} StoreHead;
+
+const StoreHead *store_head(const Store *store);
+uint16_t store_site(const Store *store);
+int store_stats(Store *store, KvStats *ret);
+/* Kept with the next commit. */
+void store_note_time(Store *store, int64_t now);
+void store_note_published(Store *store, uint64_t sequence);
+
+/* ---- ids ---- */
+
+#define ID_SITE_SHIFT 48
+static inline uint16_t id_site(uint64_t id) {
+        return (uint16_t)(id >> ID_SITE_SHIFT);
+}
+static inline uint64_t id_number(uint64_t id) {
+        return id & ((UINT64_C(1) << ID_SITE_SHIFT) - 1);
+}
