@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "loop/engine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "aftersales/limits.h"
+#include "loop/engine-internal.h"
+#include "loop/history.h"
+
+static const Field head_fields[] = {
+        ID(1, Head, id, 0, .doc = "number of the case"),
+        TEXT(2, Head, state, 0, NAME_MAX_BYTES, .doc = "the state it is in now"),
+        ID(3, Head, revision, 0, .doc = "its revision now"),
+        TIME(4, Head, armed_at, 0, .doc = "when its next warning or escalation is due"),
+        COUNT(5, Head, rung, 0, .doc = "how high it stands on the ladder"),
+};
+
+const RecordType head_type = {
+        .name = "head",
+        .number = 103,
+        .version = 1,
+        .size = sizeof(Head),
+        .fields = head_fields,
+        .n_fields = ELEMENTS(head_fields),
+};
+
+bool names_have(const char *names, const char *name) {
+        size_t size = strlen(name);
+
+        for (const char *p = names; p && *p; p += strcspn(p, " "), p += *p == ' ')
+                if (strcspn(p, " ") == size && strncmp(p, name, size) == 0)
+                        return true;
+        return false;
+}
+
+const Transition *kind_transition(const Kind *kind, const char *name) {
+        for (size_t i = 0; i < kind->n_transitions; i++)
+                if (STREQ(kind->transitions[i].name, name))
+                        return &kind->transitions[i];
+        return NULL;
+}
+
+char *engine_allowed(const Kind *kind, int state, char *buffer, size_t size) {
+        size_t used = 0;
+
+        snprintf(buffer, size, "nothing");
+        for (size_t i = 0; i < kind->n_transitions && used < size; i++)
+                if (kind->transitions[i].from & STATE(state))
+                        used += (size_t)snprintf(buffer + used, size - used, "%s%s",
+                                                 used ? ", " : "", kind->transitions[i].name);
+        return buffer;
+}
+
+/* ---- clocks ---- */
+
+static void restart_clock(Clock *clock, const Target *target, int64_t fixed_at) {
+        clock->cycle++;
+        clock->fixed_at = fixed_at;
+        clock->target = fixed_at ? 0 : target->seconds[clock->clock];
+        clock->level = ladder_first_level(target->timing.ladder);
+}
+
+/* A clock that starts from nothing, whether for the first time or again. */
+static int start_clock(Case *c, const Kind *kind, int which, const Target *target, int64_t fixed_at,
+                       int64_t now) {
+        Clock *clock = case_clock(c, which);
+        int64_t cycle = 0;
+
+        if (!clock) {
+                clock = list_add(&c->clocks, kind->clock_type);
+                if (!clock)
+                        return -ENOMEM;
+        } else {
+                cycle = clock->cycle;
+                record_done(kind->clock_type, clock);
+        }
+        clock->clock = which;
+        clock->cycle = cycle;
+        clock->started_at = now;
+        restart_clock(clock, target, fixed_at);
+        return 0;
+}
+
+static void end_pause(Clock *clock, int64_t now) {
+        Pause *pauses = clock->pauses.items;
+
+        if (!clock->paused)
+                return;
+        clock->paused = false;
+        pauses[clock->pauses.n - 1].until = MAX(now, pauses[clock->pauses.n - 1].since);
+}
+
+static int begin_pause(Clock *clock, const char *reason, int64_t now, Refusal *refusal) {
+        Pause *pause;
+
+        if (clock->paused)
+                return 0;
+        if (clock->pauses.n >= CASE_STRETCHES_MAX)
+                return refuse(refusal, REFUSED_LIMIT,
+                              "the case has waited %d times already: it cannot wait again",
+                              CASE_STRETCHES_MAX);
+        pause = list_add(&clock->pauses, &pause_type);
+        if (!pause)
+                return -ENOMEM;
+        pause->since = now;
+        pause->reason = strdup(reason);
+        if (!pause->reason)
+                return -ENOMEM;
+        clock->paused = true;
+        return 0;
+}
+
+static void stop_clock(Clock *clock, int64_t now) {
+        if (!clock || clock->stopped_at)
+                return;
+        end_pause(clock, now);
+        clock->stopped_at = now;
+}
+
+/* Brings one clock into the mode that the state asks for. A state that pauses it does not start one
+ * that does not run; a deadline given as an instant does not wait. */
+static int set_clock(Step *step, int which, const Target *target) {
+        const ClockDef *def = &step->kind->clocks[which];
+        uint32_t state = STATE(step->to);
+        int64_t fixed_at = def->fixed ? def->fixed(step->item) : 0;
+        Clock *clock = case_clock(step->item, which);
+        bool running = clock && !clock->stopped_at;
+
+        if (!(def->runs & state) && !(running && (def->pauses & state))) {
+                stop_clock(clock, step->now);
+                return 0;
+        }
+        if (!running || (step->restart & STATE(which))) {
+                int r = start_clock(step->item, step->kind, which, target, fixed_at, step->now);
+
+                if (r < 0)
+                        return r;
+                clock = case_clock(step->item, which);
+        } else if (clock->fixed_at != fixed_at ||
+                   (!fixed_at && clock->target != target->seconds[which]))
+                restart_clock(clock, target, fixed_at); /* the same intervals, a new ladder */
+        if ((def->pauses & state) && !fixed_at)
+                return begin_pause(clock, step->kind->state_names->names[step->to], step->now,
+                                   step->refusal);
+        end_pause(clock, step->now);
+        return 0;
+}
+
+/* Rungs that have happened before the event of that level. */
+static int64_t rung_of_level(const LadderSpec *ladder, int64_t level) {
+        return MIN(level - 1, (int64_t)ladder->n_rungs);
+}
+
+int case_arm(const Engine *engine, const Kind *kind, Case *c, int64_t now) {
+        const Target *target = engine_target(engine, kind, c);
+        Clock *clocks = c->clocks.items;
+
+        c->armed_at = c->rung = 0;
+        for (size_t i = 0; i < c->clocks.n; i++) {
+                Clock *clock = &clocks[i];
+                int64_t ended = clock->stopped_at ? clock->stopped_at : now;
+                int r = clock_schedule(clock, &target->timing);
+
+                if (r < 0)
+                        return r;
+                if (clock->deadline && clock->deadline < ended)
+                        c->overdue = true;
+                if (clock->next_at && (!c->armed_at || clock->next_at < c->armed_at))
+                        c->armed_at = clock->next_at;
+                if (!clock->stopped_at)
+                        c->rung = MAX(c->rung, rung_of_level(target->timing.ladder, clock->level));
+        }
+        return 0;
+}
+
+static int set_clocks(Step *step) {
+        const Target *target = engine_target(step->engine, step->kind, step->item);
+
+        for (int i = 1; i < step->kind->clock_names->n; i++) {
+                int r = set_clock(step, i, target);
+
+                if (r != 0)
+                        return r;
+        }
+        return case_arm(step->engine, step->kind, step->item, step->now);
+}
+
+/* ---- writing ---- */
+
+static int put_event(Step *step, const char *verb) {
+        Event event = {};
+        int r;
+
+        event = (Event){
+                .kind = step->kind->number,
+                .id = step->item->id,
+                .revision = step->item->revision,
+                .at = step->now,
+                .actor = (char *)step->actor->name,
+                .verb = (char *)verb,
+                .from = step->before ? (char *)step->kind->state_names->names[step->before->state]
+                                     : NULL,
+                .to = (char *)step->kind->state_names->names[step->item->state],
+                .note = (char *)step->note,
+        };
+        r = step->before ? history_add_changes(&event, step->kind->table->type, step->before,
+                                               step->item, step->given)
+                         : 0;
+        if (r == 0)
+                r = change_put(step->change, &history_table, &event);
+        event.actor = event.verb = event.from = event.to = event.note = NULL; /* borrowed */
+        record_done(&event_type, &event);
+        return r;
+}
+
+/* Enters step->to and writes what has become of the case. */
+static int finish(Step *step, const char *verb, Head *ret) {
+        Case *c = step->item;
+        int r;
+
+        c->state = step->to;
+        c->open = state_class(step->kind, step->to) != STATE_ENDED;
+        c->changed_at = step->now;
+        c->revision++;
+        r = step->kind->assign_owner(step);
+        if (r != 0)
+                return r;
+        r = set_clocks(step);
+        if (r != 0)
+                return r;
+        if (step->raise) {
+                r = engine_raise_reopened(step);
+                if (r != 0)
+                        return r;
+        }
+        r = put_event(step, verb);
+        if (r == 0)
+                r = change_put(step->change, step->kind->table, c);
+        if (r < 0)
+                return r;
+        *ret = (Head){
+                .id = c->id,
+                .state = strdup(step->kind->state_names->names[c->state]),
+                .revision = c->revision,
+                .armed_at = c->armed_at,
+                .rung = c->rung,
+        };
+        return ret->state ? 0 : -ENOMEM;
+}
+
+/* ---- calls ---- */
+
+static int check_scope(const Call *call, const Kind *kind, const Case *c, Refusal *refusal) {
+        char number[CASE_NUMBER_SIZE];
+
+        if (actor_in_scope(call->actor, c->subcentre, c->dealer))
+                return 0;
+        return refuse(refusal, REFUSED_SCOPE, "%s is outside of your scope (%s)",
+                      case_number(kind->letter, c->id, number),
+                      call->actor->unit ? call->actor->unit : "none");
+}
+
+static int check_missing(const RecordType *type, const FieldMask *given, unsigned mark,
+                         const char *needs, const char *verb, Refusal *refusal) {
+        for (size_t i = 0; i < type->n_fields; i++) {
+                const Field *field = &type->fields[i];
+
+                if (!field_mask_has(given, i) &&
+                    ((field->marks & mark) || names_have(needs, field->name)))
+                        return refuse(refusal, REFUSED_MISSING_FIELD, "%s needs the field %s (%s)",
+                                      verb, field->name, field->doc);
+        }
+        return 0;
+}
+
+static int check_taken(const RecordType *type, const FieldMask *given, const char *takes,
+                       const char *verb, Refusal *refusal) {
+        for (size_t i = 0; i < type->n_fields; i++)
+                if (field_mask_has(given, i) && !names_have(takes, type->fields[i].name))
+                        return refuse(refusal, REFUSED_UNKNOWN_FIELD,
+                                      "%s does not take the field %s; it takes: %s, note", verb,
+                                      type->fields[i].name, takes && *takes ? takes : "none");
+        return 0;
+}
+
+static int check_settable(const RecordType *type, const FieldMask *given, Refusal *refusal) {
+        for (size_t i = 0; i < type->n_fields; i++)
+                if (field_mask_has(given, i) && !(type->fields[i].marks & FIELD_SETTABLE))
+                        return refuse(refusal, REFUSED_UNKNOWN_FIELD,
+                                      "the field %s is not the caller's to set",
+                                      type->fields[i].name);
+        return 0;
+}
+
+static int answer_existing(Change *change, const Kind *kind, const Call *call, uint64_t id,
+                           Head *ret, Refusal *refusal) {
+        _cleanup_free_ Case *c = malloc(kind->table->type->size);
+        Key key = key_of_id(id);
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        r = change_get(change, kind->table, &key, c);
+        if (r < 0)
+                return r;
+        if (actor_in_scope(call->actor, c->subcentre, c->dealer)) {
+                *ret = (Head){ .id = id,
+                               .state = strdup(kind->state_names->names[c->state]),
+                               .revision = c->revision,
+                               .armed_at = c->armed_at,
+                               .rung = c->rung };
+                r = ret->state ? 0 : -ENOMEM;
+        } else
+                r = refuse(refusal, REFUSED_SCOPE,
+                           "the reference is in use by a %s outside of your scope", kind->name);
+        record_done(kind->table->type, c);
+        return r;
+}
+
+static int create_step(Step *step, const Call *call, Head *ret) {
+        const RecordType *type = step->kind->table->type;
+        Case *c = step->item;
+        int r;
+
+        r = record_merge(type, c, call->fields, &call->given);
+        if (r < 0)
+                return r;
+        c->kind = step->kind->number;
+        c->created_at = step->now;
+        if (!c->priority)
+                c->priority = step->kind->default_priority;
+        r = step->kind->create(step);
+        if (r != 0)
+                return r;
+        r = check_scope(call, step->kind, c, step->refusal);
+        if (r != 0)
+                return r;
+        r = change_number(step->change, step->kind->table, &c->id);
+        return r < 0 ? r : finish(step, "create", ret);
+}
+
+int engine_create(const Engine *engine, Change *change, const Kind *kind, const Call *call,
+                  Head *ret, bool *ret_created, Refusal *refusal) {
+        const RecordType *type = kind->table->type;
+        _cleanup_free_ Case *c = calloc(1, type->size);
+        Step step = {
+                .engine = engine,
+                .change = change,
+                .kind = kind,
+                .actor = call->actor,
+                .now = call->now,
+                .item = c,
+                .given = &call->given,
+                .note = call->note,
+                .to = kind->initial,
+                .refusal = refusal,
+        };
+        uint64_t id;
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        r = check_settable(type, &call->given, refusal);
+        if (r == 0)
+                r = check_missing(type, &call->given, FIELD_REQUIRED, NULL, "create", refusal);
+        if (r != 0)
+                return r;
+        r = kind->find ? kind->find(change_store(change), call->fields, &id) : -ENOENT;
+        if (r == 0) {
+                *ret_created = false;
+                return answer_existing(change, kind, call, id, ret, refusal);
+        }
+        if (r != -ENOENT)
+                return r;
+        r = create_step(&step, call, ret);
+        record_done(type, c);
+        if (r == 0)
+                *ret_created = true;
+        return r;
+}
+
+/* What is reported later happened after what is known already, and not in the future. */
+static int check_at(const Call *call, int64_t earliest, const char *number, Refusal *refusal) {
+        char text[TIME_TEXT_SIZE];
+
+        if (!call->at)
+                return 0;
+        if (call->at > call->now)
+                return refuse(refusal, REFUSED_INVALID_VALUE,
+                              "at: lies in the future; now it is %s", time_format(call->now, text));
+        if (call->at < earliest)
+                return refuse(refusal, REFUSED_INVALID_VALUE,
+                              "at: lies before the last change of %s, which was at %s", number,
+                              time_format(earliest, text));
+        return 0;
+}
+
+static int check_move(const Kind *kind, const Transition *transition, const Case *c,
+                      const Call *call, Refusal *refusal) {
+        char number[CASE_NUMBER_SIZE], allowed[400];
+        int r;
+
+        r = check_scope(call, kind, c, refusal);
+        if (r != 0)
+                return r;
+        case_number(kind->letter, c->id, number);
+        if (call->revision && call->revision != c->revision)
+                return refuse(refusal, REFUSED_STALE,
+                              "%s is at revision %" PRIu64 ", you have seen %" PRIu64
+                              ": read it again and decide anew",
+                              number, c->revision, call->revision);
+        r = check_at(call, c->changed_at, number, refusal);
+        if (r != 0)
+                return r;
+        if (!(transition->from & STATE(c->state)))
+                return refuse(refusal, REFUSED_STATE, "%s is %s, which does not allow %s; now: %s",
+                              number, kind->state_names->names[c->state], transition->name,
+                              engine_allowed(kind, c->state, allowed, sizeof(allowed)));
+        r = check_taken(kind->table->type, &call->given, transition->takes, transition->name,
+                        refusal);
+        if (r != 0)
+                return r;
+        r = check_missing(kind->table->type, &call->given, 0, transition->needs, transition->name,
+                          refusal);
+        if (r != 0)
+                return r;
+        if (transition->needs_note && !call->note)
+                return refuse(refusal, REFUSED_MISSING_FIELD,
+                              "%s needs a note that says why, for the record", transition->name);
+        return 0;
+}
+
+static int move_step(Step *step, const Call *call, Head *ret) {
+        const Transition *transition = step->transition;
+        int r;
+
+        r = check_move(step->kind, transition, step->item, call, step->refusal);
+        if (r != 0)
+                return r;
+        r = record_merge(step->kind->table->type, step->item, call->fields, &call->given);
+        if (r < 0)
+                return r;
+        /* A clock set back must not let a case's own time run backwards. */
+        step->now = call->at ? call->at : MAX(step->now, step->item->changed_at);
+        step->to = transition->to ? transition->to : step->item->state;
+        r = transition->guard ? transition->guard(step) : 0;
+        if (r != 0)
+                return r;
+        r = transition->effect ? transition->effect(step) : 0;
+        return r != 0 ? r : finish(step, transition->name, ret);
+}
+
+int engine_move(const Engine *engine, Change *change, const Kind *kind,
+                const Transition *transition, uint64_t id, const Call *call, Head *ret,
+                Refusal *refusal) {
+        const RecordType *type = kind->table->type;
+        _cleanup_free_ Case *before = calloc(1, type->size), *c = calloc(1, type->size);
+        char number[CASE_NUMBER_SIZE];
+        Key key = key_of_id(id);
+        Step step = {
+                .engine = engine,
+                .change = change,
+                .kind = kind,
+                .transition = transition,
+                .actor = call->actor,
+                .now = call->now,
+                .before = before,
+                .item = c,
+                .given = &call->given,
+                .note = call->note,
+                .refusal = refusal,
+        };
+        int r;
+
+        if (!before || !c)
+                return -ENOMEM;
+        r = change_get(change, kind->table, &key, c);
+        if (r == -ENOENT)
+                return refuse(refusal, REFUSED_NOT_FOUND, "there is no %s %s", kind->name,
+                              case_number(kind->letter, id, number));
+        if (r < 0)
+                return r;
+        r = record_copy(type, before, c);
+        if (r == 0)
+                r = move_step(&step, call, ret);
+        record_done(type, before);
+        record_done(type, c);
+        return r;
+}

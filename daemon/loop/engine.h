@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The case engine: the one writer of state, clocks, rungs and history. It is pure: given the store,
+ * the instant and a call it stages writes into a Change; it knows no bus, no timer and no clock. */
+
+#include "base/zone.h"
+#include "config/config.h"
+#include "loop/escalation.h"
+#include "loop/kind.h"
+#include "store/check.h"
+
+/* Which unit hears of an escalation; knows the organisation, which the engine does not. Writes the
+ * unit's code. 0, -ENOENT when there is no such active unit, other negative errno. */
+typedef int (*FindUnit)(Store *store, Recipient recipient, const Case *c,
+                        char ret[static CODE_MAX_BYTES + 1]);
+
+/* What holds for one type and priority of a kind. */
+typedef struct Target {
+        Timing timing;
+        int64_t seconds[CASE_CLOCKS_MAX]; /* by clock */
+} Target;
+
+/* Resolves the policy for the kinds (NULL-terminated); both must outlive the engine. Faults of the
+ * targets are added to the errors with their place. 0, CONFIG_REFUSED (see errors), -ENOMEM. */
+int engine_new(const Policy *policy, const Kind *const *kinds, FindUnit find_unit,
+               ConfigErrors *errors, Engine **ret);
+Engine *engine_free(Engine *engine);
+
+const Policy *engine_policy(const Engine *engine);
+const Kind *engine_kind(const Engine *engine, int number);
+const Kind *const *engine_kinds(const Engine *engine);
+Calendar *engine_calendar(const Engine *engine, const char *name);
+/* Tells each calendar that lacks the holidays of this or a coming year. Ends with the first
+ * negative result. */
+typedef int (*MissingYear)(void *userdata, const char *calendar, int year);
+int engine_missing_years(const Engine *engine, int64_t now, MissingYear found, void *userdata);
+/* The business zone: in which dates are cut. */
+const Zone *engine_zone(const Engine *engine);
+const Target *engine_target(const Engine *engine, const Kind *kind, const Case *c);
+
+/* What every call that changes a case answers. */
+typedef struct Head {
+        Record record;
+        uint64_t id;
+        char *state;
+        uint64_t revision;
+        int64_t armed_at;
+        int64_t rung;
+} Head;
+extern const RecordType head_type;
+
+/* Takes a case in. 0: created; *ret_created is false when it existed already. > 0: refused. */
+int engine_create(const Engine *engine, Change *change, const Kind *kind, const Call *call,
+                  Head *ret, bool *ret_created, Refusal *refusal);
+
+/* Moves a case. */
+int engine_move(const Engine *engine, Change *change, const Kind *kind,
+                const Transition *transition, uint64_t id, const Call *call, Head *ret,
+                Refusal *refusal);
+
+/* The earliest armed instant over all cases, and whose it is. 0 or -ENOENT. */
+int engine_next_due(Store *store, int64_t *ret_at, int *ret_kind, uint64_t *ret_id);
+/* Lets the next event of a case happen if it is due (its instant has passed), as a change of its
+ * own. 0, or -ENOENT: nothing is due. */
+int engine_fire(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now);
+/* Before a call moves a case, whatever is due on it happens: a call can come between an instant and
+ * the timer, and must not make a rung be lost. 0 or negative errno. */
+int engine_settle(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now);
+/* As whom the daemon acts by itself. */
+Origin engine_origin(const Engine *engine, int64_t now, const char *verb);
+
+/* The transitions that a state allows, as "accept, void"; for error texts. */
+char *engine_allowed(const Kind *kind, int state, char *buffer, size_t size);
+
+/* Faults across records, one line each to the reporter, added to *ret_faults; for check. 0 or
+ * negative errno. */
+int engine_check(const Kind *const *kinds, Store *store, ReportFault report, void *userdata,
+                 uint64_t *ret_faults);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "loop/explain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "aftersales/limits.h"
+
+#define WHY_SIZE 200
+
+static const Field explain_fields[] = {
+        TEXT(1, ExplainRow, clock, 0, NAME_MAX_BYTES, .doc = "which clock"),
+        COUNT(2, ExplainRow, cycle, 0, .doc = "which of its cycles"),
+        TIME(3, ExplainRow, since, 0, .doc = "of a stretch: its beginning"),
+        TIME(4, ExplainRow, until, 0, .doc = "of a stretch: its end"),
+        FLAG(5, ExplainRow, counted, 0, .doc = "of a stretch: whether it counts"),
+        COUNT(6, ExplainRow, seconds, 0, .doc = "of a stretch: seconds that count"),
+        TEXT(7, ExplainRow, why, 0, WHY_SIZE, .doc = "why it counts or does not"),
+        TEXT(8, ExplainRow, event, 0, NAME_MAX_BYTES, .doc = "of an event: what"),
+        TIME(9, ExplainRow, at, 0, .doc = "of an event: when"),
+};
+
+const RecordType explain_type = {
+        .name = "explain",
+        .size = sizeof(ExplainRow),
+        .fields = explain_fields,
+        .n_fields = ELEMENTS(explain_fields),
+};
+
+typedef struct Explaining {
+        const Kind *kind;
+        const Timing *timing;
+        const Clock *clock;
+        ExplainSink sink;
+        void *userdata;
+        size_t rows;
+} Explaining;
+
+static int put_row(Explaining *x, ExplainRow row) {
+        if (x->rows >= EXPLAIN_ROWS_MAX)
+                return 0;
+        x->rows++;
+        row.clock = (char *)x->kind->clock_names->names[x->clock->clock];
+        row.cycle = x->clock->cycle;
+        return x->sink(x->userdata, &row);
+}
+
+static int put_event(Explaining *x, const char *event, int64_t at) {
+        return at ? put_row(x, (ExplainRow){ .event = (char *)event, .at = at }) : 0;
+}
+
+static int put_stretch(Explaining *x, int64_t since, int64_t until, bool counted, const char *why) {
+        return put_row(x, (ExplainRow){
+                                  .since = since,
+                                  .until = until,
+                                  .counted = counted,
+                                  .seconds = counted ? (until - since) / USEC_PER_SEC : 0,
+                                  .why = (char *)why,
+                          });
+}
+
+static int put_running(Explaining *x, int64_t since, int64_t until) {
+        while (since < until && x->rows < EXPLAIN_ROWS_MAX) {
+                CalendarPiece piece;
+                char why[WHY_SIZE];
+                int64_t end;
+                int r = calendar_piece(x->timing->calendar, since, &piece);
+
+                if (r < 0)
+                        return r;
+                end = MIN(piece.until, until);
+                snprintf(why, sizeof(why), "%s%s%s", piece.why, piece.day_name ? " " : "",
+                         piece.day_name ? piece.day_name : "");
+                r = put_stretch(x, since, end, piece.working, why);
+                if (r < 0)
+                        return r;
+                since = end;
+        }
+        return 0;
+}
+
+static int put_stretches(Explaining *x, int64_t until) {
+        const Pause *pauses = x->clock->pauses.items;
+        int64_t since = x->clock->started_at;
+
+        for (size_t i = 0; i < x->clock->pauses.n; i++) {
+                int64_t end = pauses[i].until ? pauses[i].until : MAX(until, pauses[i].since);
+                char why[WHY_SIZE];
+                int r = put_running(x, since, pauses[i].since);
+
+                if (r < 0)
+                        return r;
+                snprintf(why, sizeof(why), "paused: %s", pauses[i].reason);
+                r = put_stretch(x, pauses[i].since, end, false, why);
+                if (r < 0)
+                        return r;
+                since = end;
+        }
+        return put_running(x, since, until);
+}
+
+/* The events of the ladder as far as they can be known: none lies in a pause that has not ended. */
+static int put_ladder(Explaining *x) {
+        const LadderSpec *ladder = x->timing->ladder;
+
+        for (int64_t level = ladder_first_level(ladder); level <= (int64_t)ladder->n_rungs;
+             level++) {
+                char name[NAME_MAX_BYTES];
+                int64_t at;
+                int r = clock_event(x->clock, x->timing, level, &at);
+
+                if (r == -EAGAIN || (r == 0 && x->clock->stopped_at && at >= x->clock->stopped_at))
+                        return 0;
+                if (r < 0)
+                        return r;
+                if (level == 0)
+                        snprintf(name, sizeof(name), "warning");
+                else
+                        snprintf(name, sizeof(name), "rung %" PRId64 " %s", level,
+                                 recipient_names.names[ladder->rungs[level - 1].to]);
+                r = put_event(x, name, at);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int explain_clock(Explaining *x, int64_t now) {
+        const Clock *clock = x->clock;
+        int64_t until = clock->stopped_at ? clock->stopped_at : MAX(now, clock->deadline);
+        int r;
+
+        r = put_event(x, "started", clock->started_at);
+        if (r == 0 && !clock->fixed_at)
+                r = put_stretches(x, clock->paused ? now : until);
+        if (r == 0)
+                r = put_event(x, clock->fixed_at ? "deadline (fixed)" : "deadline",
+                              clock->deadline);
+        if (r == 0)
+                r = put_ladder(x);
+        if (r == 0)
+                r = put_event(x, "next", clock->next_at);
+        if (r == 0)
+                r = put_event(x, "stopped", clock->stopped_at);
+        return r;
+}
+
+int explain_case(const Engine *engine, const Kind *kind, const Case *c, int64_t now,
+                 ExplainSink sink, void *userdata) {
+        const Clock *clocks = c->clocks.items;
+        Explaining x = {
+                .kind = kind,
+                .timing = &engine_target(engine, kind, c)->timing,
+                .sink = sink,
+                .userdata = userdata,
+        };
+
+        for (size_t i = 0; i < c->clocks.n; i++) {
+                int r;
+
+                x.clock = &clocks[i];
+                r = explain_clock(&x, now);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

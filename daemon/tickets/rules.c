@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "tickets/rules.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "aftersales/kinds.h"
+#include "aftersales/limits.h"
+#include "loop/engine.h"
+#include "masters/product.h"
+#include "masters/unit.h"
+#include "tickets/ticket.h"
+
+static Ticket *ticket_of(Step *step) {
+        return (Ticket *)step->item;
+}
+
+static Store *store_of(Step *step) {
+        return change_store(step->change);
+}
+
+static const TicketPolicy *policy_of(const Step *step) {
+        return &engine_policy(step->engine)->tickets;
+}
+
+static int set_text(char **text, const char *value) {
+        char *copy = NULL;
+
+        if (value) {
+                copy = strdup(value);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        free(*text);
+        *text = copy;
+        return 0;
+}
+
+static bool is_given(const Step *step, const char *name) {
+        size_t i;
+
+        return record_field(ticket_table.type, name, &i) && field_mask_has(step->given, i);
+}
+
+/* ---- taking in ---- */
+
+int ticket_find(Store *store, const Case *c, uint64_t *ret) {
+        const Ticket *ticket = (const Ticket *)c;
+        Key prefix = {}, position = {}, key;
+        int r;
+
+        if (!ticket->reference)
+                return -ENOENT;
+        key_text(&prefix, ticket->reference);
+        r = store_index_next(store, &index_ticket_reference, &prefix, &position, &key);
+        if (r == 0)
+                *ret = load_be64(key.bytes);
+        return r;
+}
+
+static int find_subcentre(Step *step) {
+        Case *c = step->item;
+        char code[CODE_MAX_BYTES + 1];
+        Unit unit;
+        int r;
+
+        if (c->subcentre) {
+                r = unit_require(store_of(step), "subcentre", c->subcentre, UNIT_SUBCENTRE, &unit,
+                                 step->refusal);
+                if (r == 0)
+                        unit_done(&unit);
+                return r;
+        }
+        r = unit_of_region(store_of(step), UNIT_SUBCENTRE, ticket_of(step)->region, code);
+        if (r == -ENOENT)
+                return refuse(
+                        step->refusal, REFUSED_RULE,
+                        "no active sub-centre serves region %s: name the subcentre, or give one "
+                        "of them this region",
+                        ticket_of(step)->region);
+        return r < 0 ? r : set_text(&c->subcentre, code);
+}
+
+/* A dealer who is named must be one of the ticket's sub-centre. */
+static int check_dealer(Step *step) {
+        const Case *c = step->item;
+        Unit unit;
+        int r;
+
+        r = unit_require(store_of(step), "dealer", c->dealer, UNIT_DEALER, &unit, step->refusal);
+        if (r != 0)
+                return r;
+        if (!STREQ(unit.parent, c->subcentre))
+                r = refuse(step->refusal, REFUSED_INVALID_VALUE,
+                           "dealer: %s belongs to sub-centre %s, the ticket to %s", c->dealer,
+                           unit.parent, c->subcentre);
+        unit_done(&unit);
+        return r;
+}
+
+static int assign_dealer(Step *step) {
+        Case *c = step->item;
+        char code[CODE_MAX_BYTES + 1];
+        int r;
+
+        r = dealer_of_region(store_of(step), c->subcentre, ticket_of(step)->region, KIND_TICKET,
+                             code);
+        return r < 0 ? r : set_text(&c->dealer, code);
+}
+
+static int check_product(Step *step) {
+        const Ticket *ticket = ticket_of(step);
+        Key key;
+
+        if (!ticket->product)
+                return 0;
+        key = key_of_code(ticket->product);
+        if (!store_has(store_of(step), &product_table, &key))
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "product: there is no product %s", ticket->product);
+        return 0;
+}
+
+static int check_fault(Step *step) {
+        const Ticket *ticket = ticket_of(step);
+        Key key;
+
+        if (!ticket->fault_code || !is_given(step, "fault_code"))
+                return 0;
+        key = key_of_code(ticket->fault_code);
+        if (!store_has(store_of(step), &fault_table, &key))
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "fault_code: there is no fault %s", ticket->fault_code);
+        return 0;
+}
+
+/* A serial number that is known says which product it is. */
+static int fill_product(Step *step) {
+        Ticket *ticket = ticket_of(step);
+        Serial serial;
+        int r;
+
+        if (!ticket->serial || ticket->product)
+                return 0;
+        r = serial_get(store_of(step), ticket->serial, &serial);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return r;
+        r = set_text(&ticket->product, serial.product);
+        serial_done(&serial);
+        return r;
+}
+
+static int check_future(Step *step, const char *name, int64_t instant) {
+        char text[TIME_TEXT_SIZE];
+
+        if (!is_given(step, name) || instant > step->now)
+                return 0;
+        return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                      "%s: must lie in the future; now it is %s", name,
+                      time_format(step->now, text));
+}
+
+static int check_given_values(Step *step) {
+        const Ticket *ticket = ticket_of(step);
+        int r;
+
+        r = region_check("region", ticket->region, step->refusal);
+        if (r == 0)
+                r = check_product(step);
+        if (r == 0)
+                r = check_fault(step);
+        if (r == 0)
+                r = check_future(step, "promised_at", ticket->promised_at);
+        if (r == 0)
+                r = check_future(step, "appointment", ticket->appointment);
+        return r;
+}
+
+static int place(Step *step) {
+        Case *c = step->item;
+        int r;
+
+        r = find_subcentre(step);
+        if (r != 0)
+                return r;
+        /* What a dealer reports is that dealer's own. */
+        if (!c->dealer && step->actor->scope == SCOPE_DEALER) {
+                r = set_text(&c->dealer, step->actor->unit);
+                if (r < 0)
+                        return r;
+        }
+        if (c->dealer)
+                return check_dealer(step);
+        if (!policy_of(step)->assign_dealer || c->priority == TICKET_SPECIAL)
+                return 0;
+        r = assign_dealer(step);
+        return r == -ENOENT ? 0 : r;
+}
+
+int ticket_create(Step *step) {
+        Ticket *ticket = ticket_of(step);
+        int r;
+
+        if (!ticket->channel)
+                ticket->channel = 1;
+        r = check_given_values(step);
+        if (r == 0)
+                r = place(step);
+        if (r == 0)
+                r = fill_product(step);
+        if (r == 0)
+                r = ticket_compute_warranty(step);
+        return r == 0 ? ticket_find_repeat(step) : r;
+}
+
+int ticket_assign_owner(Step *step) {
+        Case *c = step->item;
+        char business[CODE_MAX_BYTES + 1];
+        const char *owner = c->subcentre;
+        int r;
+
+        switch (step->to) {
+        case TICKET_DISPATCHED:
+        case TICKET_ACCEPTED:
+        case TICKET_VISITED:
+        case TICKET_WAITING_PART:
+        case TICKET_WAITING_CUSTOMER:
+                if (c->dealer)
+                        owner = c->dealer;
+                break;
+        case TICKET_RESOLVED:
+        case TICKET_FOLLOWED_UP:
+                r = unit_of_kind(store_of(step), UNIT_BUSINESS, business);
+                if (r == 0)
+                        owner = business;
+                else if (r != -ENOENT)
+                        return r;
+                break;
+        default:
+                break;
+        }
+        return set_text(&c->owner, owner);
+}
+
+/* ---- giving to somebody ---- */
+
+int ticket_transfer(Step *step) {
+        int r = find_subcentre(step);
+
+        return r != 0 ? r : set_text(&step->item->dealer, NULL);
+}
+
+int ticket_dispatch(Step *step) {
+        Case *c = step->item;
+        int r;
+
+        if (c->priority == TICKET_SPECIAL) {
+                if (is_given(step, "dealer"))
+                        return refuse(
+                                step->refusal, REFUSED_RULE,
+                                "dealer: a special customer is handled by the sub-centre itself; "
+                                "dispatch without dealer");
+                return set_text(&c->dealer, NULL);
+        }
+        if (is_given(step, "dealer") && c->dealer)
+                return check_dealer(step);
+        /* The dealer it had from the beginning, unless it comes back from one. */
+        if (c->dealer && step->before->state == TICKET_RECEIVED)
+                return check_dealer(step);
+        r = assign_dealer(step);
+        if (r == -ENOENT)
+                return refuse(step->refusal, REFUSED_RULE,
+                              "no active dealer of sub-centre %s serves region %s: name the dealer",
+                              c->subcentre, ticket_of(step)->region);
+        return r;
+}
+
+int ticket_decline(Step *step) {
+        ticket_of(step)->appointment = 0;
+        return set_text(&step->item->dealer, NULL);
+}
+
+int ticket_may_accept(Step *step) {
+        if (step->before->state == TICKET_RECEIVED && step->item->priority != TICKET_SPECIAL)
+                return refuse(
+                        step->refusal, REFUSED_STATE,
+                        "the ticket is received and no special customer's: dispatch it first");
+        return check_future(step, "appointment", ticket_of(step)->appointment);
+}
+
+int ticket_may_appoint(Step *step) {
+        return check_future(step, "appointment", ticket_of(step)->appointment);
+}
+
+int ticket_may_promise(Step *step) {
+        return check_future(step, "promised_at", ticket_of(step)->promised_at);
+}
+
+/* ---- working on it ---- */
+
+int ticket_visit(Step *step) {
+        Ticket *ticket = ticket_of(step);
+
+        ticket->visits++;
+        ticket->visited_at = step->now;
+        return check_fault(step);
+}
+
+int ticket_wait(Step *step) {
+        ticket_of(step)->resume_state = step->before->state;
+        return 0;
+}
+
+int ticket_resume(Step *step) {
+        Ticket *ticket = ticket_of(step);
+
+        step->to = ticket->resume_state;
+        ticket->resume_state = 0;
+        return set_text(&ticket->wait_reason, NULL);
+}
+
+int ticket_may_resolve(Step *step) {
+        const Case *c = step->item;
+
+        if ((policy_of(step)->visit_required & STATE(c->type)) &&
+            step->before->state != TICKET_VISITED)
+                return refuse(step->refusal, REFUSED_RULE,
+                              "a ticket of type %s is resolved by a visit: record the visit first",
+                              step->kind->type_names->names[c->type]);
+        return check_fault(step);
+}
+
+int ticket_resolve(Step *step) {
+        Ticket *ticket = ticket_of(step);
+
+        ticket->resolved_at = step->now;
+        return set_text(&ticket->resolved_by, step->actor->name);
+}
+
+/* ---- asking the customer ---- */
+
+int ticket_may_follow_up(Step *step) {
+        const Ticket *ticket = ticket_of(step);
+        bool dissatisfied = ticket->outcome == OUTCOME_DISSATISFIED;
+
+        if (step->actor->scope == SCOPE_DEALER ||
+            (ticket->resolved_by && STREQ(ticket->resolved_by, step->actor->name)))
+                return refuse(
+                        step->refusal, REFUSED_RULE,
+                        "whoever resolved a ticket does not follow it up: another person asks the "
+                        "customer (a program names its person with the option by)");
+        if (dissatisfied && !is_given(step, "reopen_reason"))
+                return refuse(step->refusal, REFUSED_MISSING_FIELD,
+                              "follow_up needs the field reopen_reason when the customer is "
+                              "dissatisfied");
+        if (!dissatisfied && is_given(step, "reopen_reason"))
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "reopen_reason: only for a dissatisfied customer");
+        if (ticket->outcome == OUTCOME_UNREACHABLE && is_given(step, "satisfaction"))
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "satisfaction: nobody was asked");
+        return 0;
+}
+
+static int64_t local_day(const Step *step) {
+        int32_t day, second;
+
+        zone_local(engine_zone(step->engine), step->now / USEC_PER_SEC, &day, &second);
+        return day;
+}
+
+/* Open again: what the earlier round brought is undone, its history stays. */
+int ticket_reopen(Step *step) {
+        Ticket *ticket = ticket_of(step);
+
+        step->to = step->item->dealer ? TICKET_DISPATCHED : TICKET_RECEIVED;
+        step->item->lift++;
+        step->raise = true;
+        ticket->reopened++;
+        ticket->promised_at = ticket->appointment = ticket->closed_at = 0;
+        ticket->attempts = ticket->attempt_day = 0;
+        ticket->result = ticket->decision = 0;
+        return 0;
+}
+
+int ticket_follow_up(Step *step) {
+        Ticket *ticket = ticket_of(step);
+        int64_t day = local_day(step);
+
+        ticket->followed_up_at = step->now;
+        switch (ticket->outcome) {
+        case OUTCOME_SATISFIED:
+                step->to = TICKET_FOLLOWED_UP;
+                break;
+        case OUTCOME_UNREACHABLE:
+                if (ticket->attempt_day != day)
+                        ticket->attempts++;
+                ticket->attempt_day = day;
+                break;
+        default:
+                ticket_reopen(step);
+        }
+        return set_text(&ticket->followed_up_by, step->actor->name);
+}
+
+int ticket_may_decide(Step *step) {
+        const Ticket *ticket = ticket_of(step);
+        int64_t needed = policy_of(step)->followup_attempts;
+
+        if (ticket->attempts < needed)
+                return refuse(step->refusal, REFUSED_RULE,
+                              "the customer was unreachable on %" PRId64 " of %" PRId64
+                              " different days: follow up again on another day",
+                              ticket->attempts, needed);
+        if (ticket->decision == DECISION_REOPEN && !is_given(step, "reopen_reason"))
+                return refuse(step->refusal, REFUSED_MISSING_FIELD,
+                              "decide needs the field reopen_reason to reopen");
+        return 0;
+}
+
+int ticket_decide(Step *step) {
+        if (ticket_of(step)->decision == DECISION_REOPEN)
+                return ticket_reopen(step);
+        step->to = TICKET_FOLLOWED_UP;
+        return 0;
+}
+
+int ticket_close(Step *step) {
+        ticket_of(step)->closed_at = step->now;
+        return 0;
+}
+
+/* ---- corrections ---- */
+
+int ticket_may_void(Step *step) {
+        const Ticket *ticket = ticket_of(step);
+        char number[CASE_NUMBER_SIZE];
+        Key key = key_of_id(ticket->duplicate_of);
+
+        if (ticket->void_reason != VOID_DUPLICATE)
+                return is_given(step, "duplicate_of")
+                               ? refuse(step->refusal, REFUSED_INVALID_VALUE,
+                                        "duplicate_of: only with void_reason duplicate")
+                               : 0;
+        if (!ticket->duplicate_of)
+                return refuse(step->refusal, REFUSED_MISSING_FIELD,
+                              "void needs the field duplicate_of for a duplicate");
+        if (ticket->duplicate_of == step->item->id ||
+            !store_has(store_of(step), &ticket_table, &key))
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "duplicate_of: %s is no other ticket",
+                              case_number(step->kind->letter, ticket->duplicate_of, number));
+        return 0;
+}
+
+int ticket_void(Step *step) {
+        return ticket_close(step);
+}
+
+int ticket_may_override(Step *step) {
+        if (ticket_of(step)->warranty == WARRANTY_UNKNOWN)
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "warranty: decide on in or out");
+        return 0;
+}
+
+int ticket_override(Step *step) {
+        ticket_of(step)->warranty_basis = BASIS_OVERRIDE;
+        return 0;
+}
+
+int ticket_update(Step *step) {
+        int r;
+
+        r = check_product(step);
+        if (r == 0)
+                r = check_fault(step);
+        if (r == 0)
+                r = fill_product(step);
+        return r == 0 ? ticket_compute_warranty(step) : r;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The guards and effects of the transitions of a ticket, named for them; see the table in ticket.c.
+ */
+
+#include "loop/kind.h"
+
+int ticket_create(Step *step);
+int ticket_find(Store *store, const Case *c, uint64_t *ret);
+int ticket_assign_owner(Step *step);
+
+int ticket_transfer(Step *step);
+int ticket_dispatch(Step *step);
+int ticket_decline(Step *step);
+int ticket_may_accept(Step *step);
+int ticket_may_promise(Step *step);
+int ticket_may_appoint(Step *step);
+int ticket_visit(Step *step);
+int ticket_wait(Step *step);
+int ticket_resume(Step *step);
+int ticket_may_resolve(Step *step);
+int ticket_resolve(Step *step);
+int ticket_may_follow_up(Step *step);
+int ticket_follow_up(Step *step);
+int ticket_may_decide(Step *step);
+int ticket_decide(Step *step);
+int ticket_close(Step *step);
+int ticket_reopen(Step *step);
+int ticket_may_void(Step *step);
+int ticket_void(Step *step);
+int ticket_may_override(Step *step);
+int ticket_override(Step *step);
+int ticket_update(Step *step);
+
+/* Sets warranty, warranty_until and warranty_basis from the sale date and the model. 0 or negative
+ * errno. */
+int ticket_compute_warranty(Step *step);
+/* Links a repair to an earlier one of the same unit that was resolved not long ago. */
+int ticket_find_repeat(Step *step);
