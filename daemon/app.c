@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "app.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "aftersales/limits.h"
+#include "base/digest.h"
+#include "bus/bus.h"
+#include "loop/engine.h"
+#include "loop/history.h"
+#include "loop/request.h"
+#include "masters/product.h"
+#include "masters/unit.h"
+#include "runtime/commit.h"
+#include "runtime/due.h"
+#include "runtime/publish.h"
+#include "store/check.h"
+#include "tickets/ticket.h"
+
+/* Everything that is stored, and every kind of case: a further one is one line in each. */
+static const Table *const tables[] = {
+        &unit_table,    &product_table,    &serial_table,       &fault_table,   &ticket_table,
+        &history_table, &escalation_table, &notification_table, &request_table, NULL,
+};
+static const Kind *const kinds[] = { &ticket_kind, NULL };
+
+typedef struct App {
+        const AppOptions *options;
+        WallClock clock;
+        Policy *policy;
+        Engine *engine;
+        Access *access;
+        sd_event *event;
+        Store *store;
+        Committer *committer;
+        Publisher *publisher;
+        DueTimer *due;
+        Bus *bus;
+} App;
+
+static void app_done(App *app) {
+        due_free(app->due);
+        publisher_free(app->publisher);
+        bus_free(app->bus);
+        committer_free(app->committer);
+        store_free(app->store);
+        sd_event_unref(app->event);
+        access_free(app->access);
+        engine_free(app->engine);
+        policy_free(app->policy);
+}
+
+/* ---- configuration ---- */
+
+static void print_messages(const ConfigMessages *messages, const char *severity) {
+        for (size_t i = 0; i < messages->n; i++) {
+                fprintf(stderr, "%s: %s\n", severity, messages->list[i].text);
+                if (messages->list[i].excerpt)
+                        fprintf(stderr, "%s\n", messages->list[i].excerpt);
+        }
+        if (messages->n_more > 0)
+                fprintf(stderr, "%s: and %zu more\n", severity, messages->n_more);
+}
+
+static void log_messages(const ConfigMessages *messages) {
+        for (size_t i = 0; i < messages->n; i++)
+                log_warning("%s", messages->list[i].text);
+}
+
+static int load_policy(App *app, ConfigErrors *errors) {
+        int r;
+
+        r = config_load(app->options->config_path, errors, &app->policy);
+        if (r == 0)
+                r = engine_new(app->policy, kinds, unit_find_recipient, errors, &app->engine);
+        if (r == 0)
+                r = access_new(app->policy, errors, &app->access);
+        print_messages(&errors->errors, "error");
+        if (r < 0)
+                fprintf(stderr, "error: cannot load the configuration: %s\n", strerror(-r));
+        return r;
+}
+
+int app_check_config(const AppOptions *options) {
+        _cleanup_(config_errors_done) ConfigErrors errors = {};
+        _cleanup_(app_done) App app = { .options = options };
+        int r;
+
+        if (digest_init() < 0)
+                return EXIT_FAILURE;
+        r = load_policy(&app, &errors);
+        print_messages(&errors.warnings, "warning");
+        return r == 0 ? EXIT_SUCCESS : EX_CONFIG;
+}
+
+/* ---- store ---- */
+
+static const char *state_directory(const App *app) {
+        return app->options->state ? app->options->state : app->policy->state_directory;
+}
+
+static int open_store(App *app, bool read_only) {
+        StoreOptions options = {
+                .directory = state_directory(app),
+                .map_size = (uint64_t)app->policy->map_size,
+                .site = (uint16_t)app->policy->site,
+                .journal_keep = app->policy->journal_keep * USEC_PER_SEC,
+                .tables = tables,
+                .read_only = read_only,
+        };
+        Refusal why = {};
+        int r;
+
+        if (!read_only && mkdir(options.directory, 0700) < 0 && errno != EEXIST) {
+                r = -errno;
+                log_error("cannot create the state directory %s: %s", options.directory,
+                          strerror(-r));
+                return r;
+        }
+        r = store_open(&options, &app->store, &why);
+        if (r < 0)
+                log_error("%s", why.text);
+        return r;
+}
+
+static void print_fault(void *userdata _unused_, const char *line) {
+        puts(line);
+}
+
+int app_check_store(const AppOptions *options) {
+        _cleanup_(config_errors_done) ConfigErrors errors = {};
+        _cleanup_(app_done) App app = { .options = options };
+        uint64_t records, faults;
+        int r;
+
+        log_open(LOG_TO_STDERR, 0, LOG_INFO);
+        r = digest_init();
+        if (r == 0)
+                r = load_policy(&app, &errors);
+        if (r != 0)
+                return EX_CONFIG;
+        r = open_store(&app, true);
+        if (r == 0)
+                r = store_check(app.store, print_fault, NULL, &records, &faults);
+        if (r == 0)
+                r = engine_check(kinds, app.store, print_fault, NULL, &faults);
+        if (r < 0) {
+                log_error("the check could not be completed: %s", strerror(-r));
+                return EX_IOERR;
+        }
+        printf("records %" PRIu64 "\n", records);
+        return faults == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- running ---- */
+
+/* Signals end the loop; what is open then is committed before the bus closes. */
+static int add_signals(App *app) {
+        static const int signals[] = { SIGTERM, SIGINT };
+        sigset_t blocked;
+
+        sigemptyset(&blocked);
+        for (size_t i = 0; i < ELEMENTS(signals); i++)
+                sigaddset(&blocked, signals[i]);
+        sigaddset(&blocked, SIGCHLD); /* helpers are waited for by the loop */
+        if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTS(signals); i++) {
+                int r = sd_event_add_signal(app->event, NULL, signals[i], NULL, NULL);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int start_bus(App *app) {
+        BusOptions options = {
+                .event = app->event,
+                .address = app->options->bus_address,
+                .engine = app->engine,
+                .access = app->access,
+                .store = app->store,
+                .committer = app->committer,
+                .clock = &app->clock,
+                .program = app->options->program,
+                .config_path = app->options->config_path,
+                .state_directory = state_directory(app),
+        };
+        int r = bus_new(&options, &app->bus);
+
+        if (r < 0)
+                log_error("cannot connect to the bus: %s", strerror(-r));
+        return r;
+}
+
+static int start_runtime(App *app) {
+        PublisherOptions options = {
+                .engine = app->engine,
+                .store = app->store,
+                .committer = app->committer,
+                .is_heard = bus_is_heard,
+                .announce = bus_announce,
+                .userdata = app->bus,
+        };
+        int r = publisher_new(&options, &app->publisher);
+
+        if (r == 0)
+                r = due_new(app->event, app->engine, app->store, &app->clock, app->committer,
+                            &app->due);
+        if (r < 0) {
+                log_error("cannot start: %s", strerror(-r));
+                return r;
+        }
+        bus_set_due(app->bus, app->due);
+        publisher_run(app->publisher);
+        return 0;
+}
+
+static int take_name(App *app) {
+        int r = bus_start(app->bus);
+
+        if (r == -EEXIST)
+                log_error("the name on the bus is taken: another aftersalesd is running");
+        else if (r < 0)
+                log_error("cannot take the name on the bus: %s", strerror(-r));
+        return r;
+}
+
+/* The parts, from the bottom up; each needs those before it. */
+static int start(App *app) {
+        int r;
+
+        r = sd_event_default(&app->event);
+        if (r >= 0)
+                r = add_signals(app);
+        if (r >= 0)
+                r = sd_event_set_watchdog(app->event, true);
+        if (r >= 0)
+                r = open_store(app, false);
+        if (r >= 0)
+                r = committer_new(app->event, app->store, &app->committer);
+        if (r >= 0)
+                r = start_bus(app);
+        if (r >= 0)
+                r = start_runtime(app);
+        return r < 0 ? r : take_name(app);
+}
+
+static int warn_missing_year(void *userdata _unused_, const char *calendar, int year) {
+        log_warning("calendar %s has no holiday data for %d: deadlines there ignore holidays",
+                    calendar, year);
+        return 0;
+}
+
+int app_run(const AppOptions *options) {
+        _cleanup_(config_errors_done) ConfigErrors errors = {};
+        _cleanup_(app_done) App app = { .options = options, .clock = options->clock };
+        int r;
+
+        prctl(PR_SET_DUMPABLE, 0); /* no core with customers in it */
+        r = digest_init();
+        if (r == 0)
+                r = load_policy(&app, &errors);
+        if (r != 0)
+                return r < 0 ? EXIT_FAILURE : EX_CONFIG;
+        log_open(options->log_target, app.policy->log_facility, app.policy->log_level);
+        log_messages(&errors.warnings);
+        r = start(&app);
+        if (r < 0)
+                return EXIT_FAILURE;
+        engine_missing_years(app.engine, wall_clock_now(&app.clock), warn_missing_year, NULL);
+        log_info("serving");
+        sd_notify(false, "READY=1\nSTATUS=serving");
+        r = sd_event_loop(app.event);
+        sd_notify(false, "STOPPING=1");
+        if (r == 0)
+                r = committer_commit(app.committer);
+        if (r == 0)
+                r = store_flush(app.store);
+        log_info("ended");
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The daemon as a whole: builds its parts from the bottom up and runs the loop. */
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+
+typedef struct AppOptions {
+        const char *program; /* path of this program */
+        const char *config_path;
+        const char *state;       /* directory that overrides the configuration's, or NULL */
+        const char *bus_address; /* NULL: the system bus */
+        WallClock clock;
+        LogTarget log_target;
+} AppOptions;
+
+/* Each returns the exit status of the process. */
+int app_run(const AppOptions *options);          /* until it is told to end */
+int app_check_config(const AppOptions *options); /* says what is wrong with the configuration */
+int app_check_store(
+        const AppOptions *options); /* proves the store, beside a running daemon or alone */

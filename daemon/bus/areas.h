@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The interfaces, a file an area; their order is that of the introspection. */
+
+#include "aftersales/bus.h"
+#include "bus/internal.h"
+
+extern const BusInterface escalations_interface, notifications_interface, calendars_interface,
+        manager_interface, clock_interface;

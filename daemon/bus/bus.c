@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "bus/bus.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "aftersales/bus.h"
+#include "base/log.h"
+#include "bus/vtable.h"
+
+/* ---- answers ---- */
+
+static const char *const refusal_names[] = {
+#define X(code, name, exit_code, meaning) [code] = AFTERSALES_ERROR_PREFIX name,
+        AFTERSALES_ERRORS(X)
+#undef X
+};
+
+static void send_now(sd_bus_message *m) {
+        int r = sd_bus_send(NULL, m, NULL);
+
+        if (r < 0)
+                log_warning("an answer could not be sent: %s", strerror(-r));
+}
+
+static int make_refusal(sd_bus_message *m, const Refusal *refusal, sd_bus_message **ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        assert(refusal->code > 0 && refusal->code < _REFUSED_MAX);
+        sd_bus_error_set(&error, refusal_names[refusal->code], refusal->text);
+        return sd_bus_message_new_method_error(m, ret, &error);
+}
+
+void bus_answer(Bus *bus, sd_bus_message *m, sd_bus_message *reply) {
+        if (!store_has_batch(bus->options.store)) {
+                send_now(reply);
+                return;
+        }
+        assert(bus->n_held < CALLS_HELD_MAX);
+        bus->held[bus->n_held++] = (HeldAnswer){ sd_bus_message_ref(m), sd_bus_message_ref(reply) };
+        if (bus->n_held == CALLS_HELD_MAX)
+                committer_commit(bus->options.committer);
+}
+
+void bus_answer_refusal(Bus *bus, sd_bus_message *m, const Refusal *refusal) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        if (make_refusal(m, refusal, &reply) >= 0)
+                bus_answer(bus, m, reply);
+}
+
+int bus_failure(int r, const char *interface, const char *member, Refusal *refusal) {
+        if (r == -ENOSPC || r == -EDQUOT)
+                return refuse(
+                        refusal, REFUSED_STORAGE_FULL,
+                        "there is no room to store this; nothing was changed: free disk space or "
+                        "raise store.map_size, then call again");
+        if (r == -ENOMEM)
+                return refuse(refusal, REFUSED_TRY_AGAIN,
+                              "out of memory; nothing was changed, call again");
+        if (r == -E2BIG)
+                return refuse(refusal, REFUSED_LIMIT,
+                              "the record would be larger than the store takes");
+        log_error("%s.%s failed: %s", interface, member, strerror(-r));
+        return refuse(refusal, REFUSED_INTERNAL,
+                      "a fault of the daemon (%s); nothing was changed, see its log", strerror(-r));
+}
+
+/* What was held back was never true: each of the callers hears that nothing has happened. */
+static void answer_failed_commit(Bus *bus, sd_bus_message *m, int result) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Refusal refusal;
+
+        (void)bus;
+        if (result == -ENOSPC || result == -EDQUOT)
+                bus_failure(result, "", "", &refusal);
+        else
+                refuse(&refusal, REFUSED_TRY_AGAIN,
+                       "the change could not be made durable (%s); nothing was changed, call again",
+                       strerror(-result));
+        if (make_refusal(m, &refusal, &reply) >= 0)
+                send_now(reply);
+}
+
+static void on_commit(void *userdata, int result) {
+        Bus *bus = userdata;
+        size_t n = bus->n_held;
+
+        bus->n_held = 0;
+        for (size_t i = 0; i < n; i++) {
+                HeldAnswer *held = &bus->held[i];
+
+                if (result == 0)
+                        send_now(held->reply);
+                else
+                        answer_failed_commit(bus, held->call, result);
+                sd_bus_message_unref(held->call);
+                sd_bus_message_unref(held->reply);
+        }
+        if (result < 0)
+                sd_bus_flush(bus->bus);
+}
+
+/* ---- calls ---- */
+
+static int needed_permission(const BusCall *call, const BusMethod *method,
+                             const Transition *transition) {
+        const Kind *kind = call->interface->kind;
+        const Register *reg = call->interface->reg;
+
+        if (transition)
+                return (int)transition->permission;
+        if (method->permission == MAY_READ)
+                return (int)(kind ? kind->read : reg->read);
+        if (method->permission == MAY_WRITE)
+                return (int)(kind ? kind->create_permission : reg->write);
+        return method->permission;
+}
+
+static int check_permission(BusCall *call, const BusMethod *method, const Transition *transition) {
+        int permission = needed_permission(call, method, transition);
+
+        if (permission == ANYBODY || actor_may(&call->actor, (Permission)permission))
+                return 0;
+        return refuse(
+                &call->refusal, REFUSED_PERMISSION,
+                "your role (%s) does not have the permission %s; an administrator gives it under "
+                "roles and access of the configuration",
+                call->actor.role, permission_name((Permission)permission));
+}
+
+static int run_method(BusCall *call, const BusMethod *method, const Transition *transition) {
+        int r;
+
+        r = check_permission(call, method, transition);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_new_method_return(call->m, &call->reply);
+        if (r < 0)
+                return r;
+        return transition ? bus_case_move(call, transition) : method->handler(call);
+}
+
+/* Whose identity is known. */
+static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message *m,
+                        const Actor *actor, uid_t uid) {
+        BusCall call = {
+                .bus = bus,
+                .interface = interface,
+                .m = m,
+                .member = sd_bus_message_get_member(m),
+                .actor = *actor,
+                .now = wall_clock_now(bus->options.clock),
+        };
+        const Transition *transition;
+        const BusMethod *method = bus_find_method(interface, call.member, &transition);
+        int r;
+
+        bus->calls++;
+        snprintf(call.actor_name, sizeof(call.actor_name), "uid:%" PRIu32, (uint32_t)uid);
+        call.actor.name = call.actor_name;
+        r = run_method(&call, method, transition);
+        if (r < 0 && r != BUS_ANSWERED_LATER)
+                r = bus_failure(r, interface->name, call.member, &call.refusal);
+        if (r == 0)
+                bus_answer(bus, m, call.reply);
+        else if (r > 0)
+                bus_answer_refusal(bus, m, &call.refusal);
+        sd_bus_message_unref(call.reply);
+        committer_touch(bus->options.committer);
+}
+
+/* A call that had to wait until its sender was known. */
+static void on_identified(void *userdata, sd_bus_message *m, const void *subject) {
+        const BusInterface *interface = subject;
+        Actor actor;
+        uid_t uid;
+        Bus *bus = userdata;
+
+        if (identities_find(bus->identities, m, subject, &actor, &uid) == 0)
+                handle_call(bus, interface, m, &actor, uid);
+}
+
+static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        BusRegistration *registration = userdata;
+        Bus *bus = registration->bus;
+        Refusal refusal;
+        Actor actor;
+        uid_t uid;
+        int r;
+
+        r = identities_find(bus->identities, m, registration->interface, &actor, &uid);
+        if (r == 0)
+                handle_call(bus, registration->interface, m, &actor, uid);
+        else if (r == -EBUSY) {
+                refuse(&refusal, REFUSED_TRY_AGAIN, "too many callers at once; call again");
+                bus_answer_refusal(bus, m, &refusal);
+        } else if (r < 0) {
+                bus_failure(r, registration->interface->name, "identify", &refusal);
+                bus_answer_refusal(bus, m, &refusal);
+        }
+        return 1;
+}
+
+/* ---- as an object ---- */
+
+static int register_interface(Bus *bus, const BusInterface *interface) {
+        BusRegistration *registration = &bus->registrations[bus->n_registrations];
+        int r;
+
+        assert(bus->n_registrations < INTERFACES_MAX);
+        *registration = (BusRegistration){ .bus = bus, .interface = interface };
+        r = vtable_new(interface, on_call, &registration->vtable);
+        if (r < 0)
+                return r;
+        bus->n_registrations++;
+        return sd_bus_add_object_vtable(bus->bus, NULL, AFTERSALES_PATH, interface->name,
+                                        vtable_entries(registration->vtable), registration);
+}
+
+static int connect_bus(Bus *bus) {
+        int r;
+
+        if (!bus->options.address)
+                return sd_bus_open_system(&bus->bus);
+        r = sd_bus_new(&bus->bus);
+        if (r >= 0)
+                r = sd_bus_set_address(bus->bus, bus->options.address);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(bus->bus, true);
+        return r < 0 ? r : sd_bus_start(bus->bus);
+}
+
+int bus_new(const BusOptions *options, Bus **ret) {
+        Bus *bus = calloc(1, sizeof(*bus));
+        int r;
+
+        if (!bus)
+                return -ENOMEM;
+        bus->options = *options;
+        bus->started_at = wall_clock_now(options->clock);
+        r = connect_bus(bus);
+        if (r >= 0)
+                r = sd_bus_set_exit_on_disconnect(bus->bus, true);
+        for (size_t i = 0; r >= 0 && bus_interfaces[i]; i++)
+                if (!bus_interfaces[i]->manual_clock || options->clock->manual)
+                        r = register_interface(bus, bus_interfaces[i]);
+        if (r >= 0)
+                r = identities_new(bus->bus, options->access, on_identified, bus, &bus->identities);
+        if (r < 0) {
+                bus_free(bus);
+                return r;
+        }
+        committer_watch(options->committer, on_commit, bus);
+        *ret = bus;
+        return 0;
+}
+
+void bus_set_due(Bus *bus, DueTimer *due) {
+        bus->due = due;
+}
+
+int bus_start(Bus *bus) {
+        int r = sd_bus_request_name(bus->bus, AFTERSALES_BUS_NAME, 0);
+
+        return r < 0 ? r : sd_bus_attach_event(bus->bus, bus->options.event, PRIORITY_BUS);
+}
+
+Bus *bus_free(Bus *bus) {
+        if (!bus)
+                return NULL;
+        check_done(bus);
+        subscribers_done(bus);
+        identities_free(bus->identities);
+        sd_bus_flush_close_unref(bus->bus);
+        for (size_t i = 0; i < bus->n_registrations; i++)
+                vtable_free(bus->registrations[i].vtable);
+        free(bus);
+        return NULL;
+}

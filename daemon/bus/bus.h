@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The service on D-Bus. All sd-bus code is in this folder. */
+
+#include <stdio.h>
+#include <systemd/sd-event.h>
+
+#include "base/clock.h"
+#include "bus/access.h"
+#include "loop/engine.h"
+#include "loop/register.h"
+#include "runtime/commit.h"
+#include "runtime/due.h"
+
+typedef struct Bus Bus;
+
+typedef struct BusOptions {
+        sd_event *event;
+        const char *address; /* NULL: the system bus */
+        const Engine *engine;
+        const Access *access;
+        Store *store;
+        Committer *committer;
+        WallClock *clock;
+        const char *program;                       /* path of this program, for helpers */
+        const char *config_path, *state_directory; /* likewise */
+} BusOptions;
+
+/* Connects and registers everything; nothing is handled and no name is owned yet. */
+int bus_new(const BusOptions *options, Bus **ret);
+Bus *bus_free(Bus *bus);
+/* What Status and the Clock interface ask. */
+void bus_set_due(Bus *bus, DueTimer *due);
+/* Takes the name and begins to serve. -EEXIST: another one has it. */
+int bus_start(Bus *bus);
+
+/* For the publisher. */
+struct Announcement;
+bool bus_is_heard(void *bus);
+void bus_announce(void *bus, const struct Announcement *announcement);
+
+/* Writes the documented introspection XML of the whole service, from the tables it is built from.
+ */
+void bus_print_introspection(FILE *file);

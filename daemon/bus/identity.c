@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "bus/identity.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define IDENTITIES_MAX 256 /* connections remembered; the one longest unused goes first */
+#define WAITING_MAX    512 /* calls of all connections that wait for an answer */
+#define NAME_SIZE      64
+
+typedef struct Waiting {
+        sd_bus_message *m;
+        const void *subject;
+} Waiting;
+
+typedef struct Identity {
+        char name[NAME_SIZE];
+        bool known;
+        uid_t uid;
+        Actor actor;
+        uint64_t used;
+        sd_bus_slot *query;
+        Identities *owner;
+} Identity;
+
+struct Identities {
+        sd_bus *bus;
+        const Access *access;
+        IdentifiedCall handle;
+        void *userdata;
+        uint64_t clock; /* counts uses */
+        Identity *list[IDENTITIES_MAX];
+        size_t n;
+        Waiting waiting[WAITING_MAX]; /* in order of arrival */
+        size_t n_waiting;
+};
+
+static Identity *identity_free(Identity *identity) {
+        if (!identity)
+                return NULL;
+        sd_bus_slot_unref(identity->query);
+        free(identity);
+        return NULL;
+}
+
+static Identity *find(Identities *ids, const char *name) {
+        for (size_t i = 0; i < ids->n; i++)
+                if (STREQ(ids->list[i]->name, name)) {
+                        Identity *identity = ids->list[i];
+
+                        /* The busy ones to the front. */
+                        ids->list[i] = ids->list[i / 2];
+                        ids->list[i / 2] = identity;
+                        return identity;
+                }
+        return NULL;
+}
+
+/* A place for a new one: the one longest unused makes room, unless its answer is still to come. */
+static size_t make_room(Identities *ids) {
+        size_t oldest = SIZE_MAX;
+
+        if (ids->n < IDENTITIES_MAX)
+                return ids->n++;
+        for (size_t i = 0; i < ids->n; i++)
+                if (ids->list[i]->known &&
+                    (oldest == SIZE_MAX || ids->list[i]->used < ids->list[oldest]->used))
+                        oldest = i;
+        if (oldest != SIZE_MAX)
+                ids->list[oldest] = identity_free(ids->list[oldest]);
+        return oldest;
+}
+
+static int read_credentials(sd_bus_message *m, uid_t *ret_uid, gid_t gids[static GROUPS_MAX],
+                            size_t *ret_n) {
+        bool has_uid = false;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *key;
+                const void *array;
+                size_t size;
+                uint32_t uid;
+
+                r = sd_bus_message_read_basic(m, 's', &key);
+                if (r >= 0 && STREQ(key, "UnixUserID")) {
+                        r = sd_bus_message_read(m, "v", "u", &uid);
+                        *ret_uid = uid;
+                        has_uid = true;
+                } else if (r >= 0 && STREQ(key, "UnixGroupIDs")) {
+                        r = sd_bus_message_enter_container(m, 'v', "au");
+                        if (r >= 0)
+                                r = sd_bus_message_read_array(m, 'u', &array, &size);
+                        if (r >= 0) {
+                                *ret_n = MIN(size / sizeof(uint32_t), (size_t)GROUPS_MAX);
+                                memcpy(gids, array, *ret_n * sizeof(uint32_t));
+                                r = sd_bus_message_exit_container(m);
+                        }
+                } else if (r >= 0)
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r < 0 ? r : has_uid ? 0 : -ENXIO;
+}
+
+/* Takes the first waiting call of that sender out of the queue. */
+static bool take_waiting(Identities *ids, const char *name, Waiting *ret) {
+        for (size_t i = 0; i < ids->n_waiting; i++) {
+                if (!STREQ(sd_bus_message_get_sender(ids->waiting[i].m), name))
+                        continue;
+                *ret = ids->waiting[i];
+                ids->n_waiting--;
+                memmove(&ids->waiting[i], &ids->waiting[i + 1],
+                        (ids->n_waiting - i) * sizeof(Waiting));
+                return true;
+        }
+        return false;
+}
+
+/* Whoever has gone or whom the bus does not know is nobody: no error of the answer may give rights.
+ */
+static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        Identity *identity = userdata;
+        Identities *ids = identity->owner;
+        gid_t gids[GROUPS_MAX];
+        char name[NAME_SIZE];
+        uid_t uid = (uid_t)-1;
+        size_t n_gids = 0;
+        Waiting waiting;
+
+        if (sd_bus_message_is_method_error(m, NULL) ||
+            read_credentials(m, &uid, gids, &n_gids) < 0) {
+                uid = (uid_t)-1;
+                n_gids = 0;
+        }
+        identity->uid = uid;
+        access_find(ids->access, uid, gids, n_gids, &identity->actor);
+        identity->known = true;
+        identity->query = sd_bus_slot_unref(identity->query);
+        memcpy(name, identity->name, sizeof(name));
+        while (take_waiting(ids, name, &waiting)) {
+                ids->handle(ids->userdata, waiting.m, waiting.subject);
+                sd_bus_message_unref(waiting.m);
+        }
+        return 0;
+}
+
+static int ask(Identities *ids, const char *name) {
+        Identity *identity;
+        size_t place;
+        int r;
+
+        place = make_room(ids);
+        if (place == SIZE_MAX)
+                return -EBUSY;
+        identity = calloc(1, sizeof(*identity));
+        ids->list[place] = identity;
+        if (!identity) {
+                ids->list[place] = ids->list[--ids->n];
+                return -ENOMEM;
+        }
+        snprintf(identity->name, sizeof(identity->name), "%s", name);
+        identity->owner = ids;
+        r = sd_bus_call_method_async(ids->bus, &identity->query, "org.freedesktop.DBus",
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                     "GetConnectionCredentials", on_credentials, identity, "s",
+                                     name);
+        if (r < 0) {
+                identity_free(identity);
+                ids->list[place] = ids->list[--ids->n];
+                return r;
+        }
+        return 0;
+}
+
+int identities_find(Identities *ids, sd_bus_message *m, const void *subject, Actor *ret_actor,
+                    uid_t *ret_uid) {
+        const char *name = sd_bus_message_get_sender(m);
+        Identity *identity;
+        int r;
+
+        if (!name || strlen(name) >= NAME_SIZE)
+                return -ENXIO;
+        identity = find(ids, name);
+        if (identity && identity->known) {
+                identity->used = ++ids->clock;
+                *ret_actor = identity->actor;
+                *ret_uid = identity->uid;
+                return 0;
+        }
+        if (ids->n_waiting >= WAITING_MAX)
+                return -EBUSY;
+        if (!identity) {
+                r = ask(ids, name);
+                if (r < 0)
+                        return r;
+        }
+        ids->waiting[ids->n_waiting++] = (Waiting){ sd_bus_message_ref(m), subject };
+        return 1;
+}
+
+int identities_new(sd_bus *bus, const Access *access, IdentifiedCall handle, void *userdata,
+                   Identities **ret) {
+        Identities *ids = calloc(1, sizeof(*ids));
+
+        if (!ids)
+                return -ENOMEM;
+        ids->bus = bus;
+        ids->access = access;
+        ids->handle = handle;
+        ids->userdata = userdata;
+        *ret = ids;
+        return 0;
+}
+
+Identities *identities_free(Identities *ids) {
+        if (!ids)
+                return NULL;
+        for (size_t i = 0; i < ids->n_waiting; i++)
+                sd_bus_message_unref(ids->waiting[i].m);
+        for (size_t i = 0; i < ids->n; i++)
+                identity_free(ids->list[i]);
+        free(ids);
+        return NULL;
+}

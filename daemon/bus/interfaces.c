@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Everything on the bus: a further kind of case or sort of master data is one entry here. */
+
+#include "bus/areas.h"
+#include "masters/product.h"
+#include "masters/unit.h"
+#include "tickets/ticket.h"
+
+static const BusInterface tickets_interface = {
+        .name = AFTERSALES_TICKETS,
+        .kind = &ticket_kind,
+        .methods = case_methods,
+        .signals = case_signals,
+        .doc = "Customer tickets, each in a closed loop: it ends only with a customer who was asked and is satisfied.",
+};
+
+static const BusInterface units_interface = {
+        .name = AFTERSALES_UNITS,
+        .reg = &unit_register,
+        .methods = master_methods,
+        .doc = "Headquarters, its departments, sub-centres and dealers.",
+};
+
+static const BusInterface products_interface = {
+        .name = AFTERSALES_PRODUCTS,
+        .reg = &product_register,
+        .methods = master_methods,
+        .doc = "Models that are sold.",
+};
+
+static const BusInterface serials_interface = {
+        .name = AFTERSALES_SERIALS,
+        .reg = &serial_register,
+        .methods = master_methods,
+        .doc = "Serial numbers that are known, with the day of their sale.",
+};
+
+static const BusInterface faults_interface = {
+        .name = AFTERSALES_FAULTS,
+        .reg = &fault_register,
+        .methods = master_methods,
+        .doc = "Codes of faults.",
+};
+
+const BusInterface *const bus_interfaces[] = {
+        &manager_interface,
+        &tickets_interface,
+        &escalations_interface,
+        &notifications_interface,
+        &units_interface,
+        &products_interface,
+        &serials_interface,
+        &faults_interface,
+        &calendars_interface,
+        &clock_interface,
+        NULL,
+};

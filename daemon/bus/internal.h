@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of bus/ share. A method is one line of a table and one thin handler. */
+
+#include <systemd/sd-bus.h>
+
+#include "bus/bus.h"
+#include "bus/fields.h"
+#include "bus/identity.h"
+#include "loop/listing.h"
+#include "loop/register.h"
+#include "loop/request.h"
+
+#define CALLS_HELD_MAX  1024
+#define SUBSCRIBERS_MAX 64
+
+typedef struct BusInterface BusInterface;
+
+/* One call while it is handled. */
+typedef struct BusCall {
+        Bus *bus;
+        const BusInterface *interface;
+        sd_bus_message *m;
+        sd_bus_message *reply; /* open for appending */
+        const char *member;
+        Actor actor;
+        char actor_name[NAME_MAX_BYTES * 2];
+        int64_t now;
+        Refusal refusal;
+} BusCall;
+
+/* The answer will be given later, by whoever keeps a reference to the message. */
+#define BUS_ANSWERED_LATER (-EINPROGRESS)
+
+enum {
+        ANYBODY = _PERMISSION_MAX, /* who may send to us at all */
+        MAY_READ,                  /* as the kind or register of the interface says */
+        MAY_WRITE,
+};
+
+typedef struct BusMethod {
+        const char *member;
+        const char *in, *in_names; /* signature; names separated by blanks */
+        const char *out, *out_names;
+        int permission; /* a Permission, or one of the below */
+        /* Reads call->m, appends to call->reply. 0, > 0 refused, negative errno. */
+        int (*handler)(BusCall *call);
+        const char *doc;
+} BusMethod;
+
+typedef struct BusSignal {
+        const char *member;
+        const char *signature, *names;
+        const char *doc;
+} BusSignal;
+
+struct BusInterface {
+        const char *name;
+        const BusMethod *methods; /* ended by an empty one */
+        const BusSignal *signals; /* likewise, or NULL */
+        const Kind *kind;         /* of an interface of cases: its transitions are methods too */
+        const Register *reg;      /* of an interface of master data */
+        bool manual_clock;        /* only offered with a manual clock */
+        const char *doc;
+};
+
+extern const BusInterface *const bus_interfaces[]; /* NULL-terminated */
+
+typedef struct Subscriber Subscriber;
+
+/* An answer that waits for the commit of what it tells, with its call in case that fails. */
+typedef struct HeldAnswer {
+        sd_bus_message *call, *reply;
+} HeldAnswer;
+
+/* What sd-bus hands back with each call. */
+typedef struct BusRegistration {
+        Bus *bus;
+        const BusInterface *interface;
+        struct Vtable *vtable;
+} BusRegistration;
+
+#define INTERFACES_MAX 32
+
+struct Bus {
+        BusOptions options;
+        sd_bus *bus;
+        DueTimer *due;
+        Identities *identities;
+        int64_t started_at;
+        uint64_t calls;
+        HeldAnswer held[CALLS_HELD_MAX];
+        size_t n_held;
+        BusRegistration registrations[INTERFACES_MAX];
+        size_t n_registrations;
+        Subscriber *subscribers;
+        size_t n_subscribers;
+        struct CheckJob *check;
+};
+
+/* The method of a name in an interface, or NULL; for a kind's transitions *ret_transition is set
+ * instead. */
+const BusMethod *bus_find_method(const BusInterface *interface, const char *member,
+                                 const Transition **ret_transition);
+
+/* Sends an answer, now or after the commit of what it may have seen. */
+void bus_answer(Bus *bus, sd_bus_message *m, sd_bus_message *reply);
+void bus_answer_refusal(Bus *bus, sd_bus_message *m, const Refusal *refusal);
+/* Tells an unexpected failure as a refusal. */
+int bus_failure(int r, const char *interface, const char *member, Refusal *refusal);
+
+/* snake_case to CamelCase. */
+#define MEMBER_SIZE 64
+void member_from_name(const char *name, char ret[static MEMBER_SIZE]);
+
+/* Methods that interfaces of cases and of master data have in common. */
+extern const BusMethod case_methods[], master_methods[];
+extern const BusSignal case_signals[];
+int bus_case_move(BusCall *call, const Transition *transition);
+
+/* ---- changes ---- */
+
+/* What a changing call reads from its dictionary. */
+typedef struct Input {
+        const RecordType *type;
+        void *record;
+        CallOptions options;
+        Call call;
+} Input;
+
+/* Reads the a{sv} that comes next. 0, > 0 refused, negative errno; input_done() in any case. */
+int input_read(BusCall *call, const RecordType *type, Input *input);
+void input_done(Input *input);
+
+/* Does it, staged in the change, and fills the answer. 0, > 0 refused, negative errno. */
+typedef int (*Act)(BusCall *call, Change *change, const Input *input, const void *subject,
+                   Request *answer);
+
+/* Runs a change: once for each request id, everything or nothing. `key` tells apart calls that
+ * differ in what they are about (an id, a code). The answer is the caller's to free with
+ * record_done(). */
+int input_run(BusCall *call, const Input *input, const char *key, Act act, const void *subject,
+              Request *ret_answer);
+
+/* ---- answers of many rows ---- */
+
+/* Appends each record as one row; personal fields masked as the caller's role asks for. */
+typedef struct RowSink {
+        BusCall *call;
+        const RecordType *type;
+} RowSink;
+int row_append(void *sink, const void *record);
+int rows_open(sd_bus_message *reply);
+int rows_close(sd_bus_message *reply);
+
+/* List: reads filter, cursor and limit, lets `list` hand the rows over, appends the next cursor.
+ * ended_key names the flag that includes what is over and done with; NULL: there is none. */
+typedef struct Page {
+        void *record; /* with the filter's values */
+        ListFilter filter;
+        const char *cursor;
+        uint32_t limit;
+} Page;
+typedef int (*ListPage)(BusCall *call, const Page *page, RowSink *sink,
+                        char next[static LIST_CURSOR_SIZE]);
+int page_answer(BusCall *call, const RecordType *type, const char *ended_key, ListPage list);
+
+/* The events of one record; the type tells which of its fields are personal. */
+int history_append(BusCall *call, const Key *prefix, const RecordType *type);
+
+/* ---- subscribers ---- */
+
+int bus_subscribe(BusCall *call);
+int bus_unsubscribe(BusCall *call);
+void subscribers_done(Bus *bus);
+void check_done(Bus *bus);
+
+/* Runs the check in a helper process and answers when it ends. */
+int bus_check(BusCall *call);

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The service as a whole, and the clock of a manual one. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "aftersales/limits.h"
+#include "aftersales/version.h"
+#include "bus/areas.h"
+#include "bus/vtable.h"
+
+/* ---- status ---- */
+
+static uint64_t tally_of_kind(BusCall *call, const Index *tally, const Kind *kind) {
+        uint64_t n = 0;
+        Key key = {};
+
+        key_u8(&key, kind->number);
+        store_tally(call->bus->options.store, tally, &key, &n);
+        return n;
+}
+
+static uint64_t tally_of_state(BusCall *call, const Kind *kind, int state) {
+        uint64_t n = 0;
+        Key key = {};
+
+        key_u8(&key, kind->number);
+        key_u8(&key, (uint8_t)state);
+        store_tally(call->bus->options.store, &tally_state, &key, &n);
+        return n;
+}
+
+static int append_kind_states(BusCall *call, const Kind *kind, uint64_t *open, uint64_t *waiting) {
+        int r = 0;
+
+        for (int state = 1; r >= 0 && state < kind->state_names->n; state++) {
+                uint64_t n = tally_of_state(call, kind, state);
+
+                if (state_class(kind, state) != STATE_ENDED)
+                        *open += n;
+                if (state_class(kind, state) == STATE_WAITING)
+                        *waiting += n;
+                r = entry_append_number(call->reply, kind->state_names->names[state], 't',
+                                        (int64_t)n);
+        }
+        return r;
+}
+
+/* The states of all kinds, and the sums over them. */
+static int append_cases(BusCall *call) {
+        uint64_t open = 0, waiting = 0, overdue = 0, unarmed = 0, escalations = 0;
+        int r;
+
+        r = sd_bus_message_open_container(call->reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(call->reply, 's', "states");
+        if (r >= 0)
+                r = sd_bus_message_open_container(call->reply, 'v', "a{sv}");
+        if (r >= 0)
+                r = sd_bus_message_open_container(call->reply, 'a', "{sv}");
+        for (const Kind *const *kind = engine_kinds(call->bus->options.engine); r >= 0 && *kind;
+             kind++) {
+                r = append_kind_states(call, *kind, &open, &waiting);
+                overdue += tally_of_kind(call, &tally_overdue, *kind);
+                unarmed += tally_of_kind(call, &tally_unarmed, *kind);
+                escalations += tally_of_kind(call, &tally_escalation_open, *kind);
+        }
+        for (int i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_close_container(call->reply);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "open", 't', (int64_t)open);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "overdue", 't', (int64_t)overdue);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "waiting", 't', (int64_t)waiting);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "unarmed", 't', (int64_t)unarmed);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "escalations_open", 't', (int64_t)escalations);
+        return r;
+}
+
+static int append_health(BusCall *call) {
+        DueHealth health = due_health(call->bus->due);
+        const WallClock *clock = call->bus->options.clock;
+        int r;
+
+        r = entry_append_text(call->reply, "clock", clock->manual ? "manual" : "real");
+        if (r >= 0)
+                r = entry_append_number(call->reply, "clock_suspect", 'b', health.suspect);
+        if (r >= 0 && health.next)
+                r = entry_append_number(call->reply, "next_due", 'x', health.next);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "lag", 'x', health.lag);
+        return r;
+}
+
+static int append_store(BusCall *call) {
+        const BusOptions *options = &call->bus->options;
+        CommitterCounts counts = committer_counts(options->committer);
+        const StoreHead *head = store_head(options->store);
+        uint64_t notifications = 0;
+        KvStats stats = {};
+        const struct {
+                const char *key;
+                uint64_t value;
+        } entries[] = {
+                { "notifications",
+                  store_count(options->store, &notification_table, &notifications) < 0
+                          ? 0
+                          : notifications },
+                { "sequence", head->sequence },
+                { "store_used", store_stats(options->store, &stats) < 0 ? 0 : stats.bytes_used },
+                { "store_size", stats.bytes_max },
+                { "calls", call->bus->calls },
+                { "changes", counts.changes },
+                { "commits", counts.commits },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTS(entries); i++)
+                r = entry_append_number(call->reply, entries[i].key, 't',
+                                        (int64_t)entries[i].value);
+        return r;
+}
+
+static int append_warning(void *userdata, const char *calendar, int year) {
+        BusCall *call = userdata;
+        char text[200];
+
+        snprintf(text, sizeof(text), "calendar %s has no holiday data for %d", calendar, year);
+        return sd_bus_message_append_basic(call->reply, 's', text);
+}
+
+static int append_warnings(BusCall *call) {
+        DueHealth health = due_health(call->bus->due);
+        int r;
+
+        r = sd_bus_message_open_container(call->reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(call->reply, 's', "warnings");
+        if (r >= 0)
+                r = sd_bus_message_open_container(call->reply, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_open_container(call->reply, 'a', "s");
+        if (r >= 0)
+                r = engine_missing_years(call->bus->options.engine, call->now, append_warning,
+                                         call);
+        if (r >= 0 && health.suspect)
+                r = sd_bus_message_append_basic(
+                        call->reply, 's',
+                        "clock-suspect: nothing is escalated until the clock is accepted");
+        for (int i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_close_container(call->reply);
+        return r;
+}
+
+static int manager_status(BusCall *call) {
+        const uint8_t *digest = engine_policy(call->bus->options.engine)->digest;
+        char policy[17];
+        int r;
+
+        for (size_t i = 0; i < 8; i++)
+                snprintf(policy + 2 * i, 3, "%02x", digest[i]);
+        r = sd_bus_message_open_container(call->reply, 'a', "{sv}");
+        if (r >= 0)
+                r = entry_append_text(call->reply, "version", AFTERSALES_VERSION);
+        if (r >= 0)
+                r = entry_append_text(call->reply, "policy", policy);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "started_at", 'x', call->bus->started_at);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "now", 'x', call->now);
+        if (r >= 0)
+                r = append_health(call);
+        if (r >= 0)
+                r = append_cases(call);
+        if (r >= 0)
+                r = append_store(call);
+        if (r >= 0)
+                r = append_warnings(call);
+        return r < 0 ? r : MIN(sd_bus_message_close_container(call->reply), 0);
+}
+
+/* ---- what there is ---- */
+
+static const RecordType *find_type(const char *name) {
+        if (STREQ(name, escalation_type.name))
+                return &escalation_type;
+        for (size_t i = 0; bus_interfaces[i]; i++) {
+                const Kind *kind = bus_interfaces[i]->kind;
+                const Register *reg = bus_interfaces[i]->reg;
+
+                if (kind && STREQ(kind->name, name))
+                        return kind->table->type;
+                if (reg && STREQ(reg->name, name))
+                        return reg->table->type;
+        }
+        return NULL;
+}
+
+static int append_names(sd_bus_message *m, const char *key, const char *const *names, int n) {
+        int r = sd_bus_message_open_container(m, 'e', "sv");
+
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "s");
+        for (int i = 0; r >= 0 && i < n; i++)
+                if (names[i])
+                        r = sd_bus_message_append_basic(m, 's', names[i]);
+        for (int i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+static int append_field(BusCall *call, const Field *field) {
+        static const char *const types[] = {
+                [FIELD_ID] = "id",       [FIELD_TIME] = "time",   [FIELD_DATE] = "date",
+                [FIELD_MONEY] = "money", [FIELD_COUNT] = "count", [FIELD_ENUM] = "enum",
+                [FIELD_TEXT] = "text",   [FIELD_FLAG] = "flag",   [FIELD_LIST] = "list",
+        };
+        static const struct {
+                const char *key;
+                unsigned mark;
+        } marks[] = {
+                { "required", FIELD_REQUIRED },   { "settable", FIELD_SETTABLE },
+                { "updatable", FIELD_UPDATABLE }, { "filter", FIELD_FILTER },
+                { "personal", FIELD_PERSONAL },   { "multiline", FIELD_MULTILINE },
+        };
+        int r = sd_bus_message_open_container(call->reply, 'a', "{sv}");
+
+        if (r >= 0)
+                r = entry_append_text(call->reply, "name", field->name);
+        if (r >= 0)
+                r = entry_append_text(call->reply, "type", types[field->type]);
+        for (size_t i = 0; r >= 0 && i < ELEMENTS(marks); i++)
+                r = entry_append_number(call->reply, marks[i].key, 'b',
+                                        (field->marks & marks[i].mark) != 0);
+        if (r >= 0 && field->limit > 0)
+                r = entry_append_number(call->reply, "limit", 'x', field->limit);
+        if (r >= 0 && field->type == FIELD_ENUM)
+                r = append_names(call->reply, "values", field->names->names, field->names->n);
+        if (r >= 0)
+                r = entry_append_text(call->reply, "doc", field->doc);
+        return r < 0 ? r : sd_bus_message_close_container(call->reply);
+}
+
+static int manager_schema(BusCall *call) {
+        const RecordType *type;
+        const char *what;
+        int r;
+
+        r = sd_bus_message_read(call->m, "s", &what);
+        if (r < 0)
+                return r;
+        type = find_type(what);
+        if (!type)
+                return refuse(
+                        &call->refusal, REFUSED_NOT_FOUND,
+                        "what: there is no such record; there are ticket, unit, product, serial, "
+                        "fault, escalation");
+        r = rows_open(call->reply);
+        for (size_t i = 0; r >= 0 && i < type->n_fields; i++)
+                if (!(type->fields[i].marks & FIELD_HIDDEN))
+                        r = append_field(call, &type->fields[i]);
+        return r < 0 ? r : rows_close(call->reply);
+}
+
+/* "a b" as an array of two. */
+static int append_words(sd_bus_message *m, const char *key, const char *words) {
+        char copy[TEXT_MAX_BYTES];
+        const char *names[RECORD_FIELDS_MAX];
+        char *rest = copy, *word;
+        int n = 0;
+
+        snprintf(copy, sizeof(copy), "%s", words ? words : "");
+        while ((word = strsep(&rest, " ")) && n < RECORD_FIELDS_MAX)
+                if (*word)
+                        names[n++] = word;
+        return append_names(m, key, names, n);
+}
+
+static int append_from(sd_bus_message *m, const Kind *kind, uint32_t from) {
+        const char *names[STATES_MAX] = {};
+
+        for (int state = 1; state < kind->state_names->n; state++)
+                names[state] = from & STATE(state) ? kind->state_names->names[state] : NULL;
+        return append_names(m, "from", names, kind->state_names->n);
+}
+
+static int append_transition(BusCall *call, const Kind *kind, const Transition *transition) {
+        char member[MEMBER_SIZE];
+        int r = sd_bus_message_open_container(call->reply, 'a', "{sv}");
+
+        member_from_name(transition->name, member);
+        if (r >= 0)
+                r = entry_append_text(call->reply, "name", transition->name);
+        if (r >= 0)
+                r = entry_append_text(call->reply, "method", member);
+        if (r >= 0)
+                r = append_from(call->reply, kind, transition->from);
+        if (r >= 0 && transition->to)
+                r = entry_append_text(call->reply, "to", kind->state_names->names[transition->to]);
+        if (r >= 0)
+                r = append_words(call->reply, "takes", transition->takes);
+        if (r >= 0)
+                r = append_words(call->reply, "needs", transition->needs);
+        if (r >= 0)
+                r = entry_append_number(call->reply, "needs_note", 'b', transition->needs_note);
+        if (r >= 0)
+                r = entry_append_text(call->reply, "permission",
+                                      permission_name(transition->permission));
+        if (r >= 0)
+                r = entry_append_text(call->reply, "doc", transition->doc);
+        return r < 0 ? r : sd_bus_message_close_container(call->reply);
+}
+
+static int manager_transitions(BusCall *call) {
+        const Kind *kind = NULL;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(call->m, "s", &name);
+        if (r < 0)
+                return r;
+        for (const Kind *const *k = engine_kinds(call->bus->options.engine); *k; k++)
+                if (STREQ((*k)->name, name))
+                        kind = *k;
+        if (!kind)
+                return refuse(&call->refusal, REFUSED_NOT_FOUND,
+                              "kind: there is no such kind of case; there is: ticket");
+        r = rows_open(call->reply);
+        for (size_t i = 0; r >= 0 && i < kind->n_transitions; i++)
+                r = append_transition(call, kind, &kind->transitions[i]);
+        return r < 0 ? r : rows_close(call->reply);
+}
+
+/* ---- the rest ---- */
+
+static int manager_accept_clock(BusCall *call) {
+        due_accept_clock(call->bus->due);
+        return 0;
+}
+
+static const BusMethod manager_methods[] = {
+        { "Status", "", "", "a{sv}", "status", PERMISSION_STATUS_READ, manager_status,
+          "How the service is: version, policy (digest), started_at, now, clock (real or manual), clock_suspect, "
+          "next_due, lag (microseconds that the oldest due event is late), states (number of cases in each), open, "
+          "overdue, waiting, unarmed (always 0), escalations_open, notifications, sequence (of the journal), "
+          "store_used and store_size (bytes), calls, changes, commits (since the start), warnings." },
+        { "Subscribe", "", "", "", "", ANYBODY, bus_subscribe,
+          "Signals about what is in the caller's scope are sent to the caller from now on." },
+        { "Unsubscribe", "", "", "", "", ANYBODY, bus_unsubscribe, "Ends that." },
+        { "Check", "", "", "tas", "records faults", PERMISSION_ADMIN_CHECK, bus_check,
+          "Proves the whole store: every record intact, every index and tally right, the journal gapless and "
+          "chained, every open case armed, every rung once and in order. Runs beside the service." },
+        { "AcceptClock", "", "", "", "", PERMISSION_ADMIN_CLOCK, manager_accept_clock,
+          "The wall clock is right, whatever was suspected: escalation goes on." },
+        { "Schema", "s", "what", "aa{sv}", "fields", ANYBODY, manager_schema,
+          "The fields of a record (ticket, unit, product, serial, fault, escalation): name, type, required, "
+          "settable, updatable, filter, personal, multiline, limit, values, doc." },
+        { "Transitions", "s", "kind", "aa{sv}", "transitions", ANYBODY, manager_transitions,
+          "The transitions of a kind of case: name, method, from, to, takes, needs, needs_note, permission, doc." },
+        {},
+};
+
+const BusInterface manager_interface = {
+        .name = AFTERSALES_MANAGER,
+        .methods = manager_methods,
+        .doc = "The service as a whole.",
+};
+
+static int clock_get(BusCall *call) {
+        return MIN(sd_bus_message_append(call->reply, "x", call->now), 0);
+}
+
+static int read_instant(BusCall *call, int64_t *ret) {
+        static const Field field = { .name = "time", .type = FIELD_TIME };
+        int r = sd_bus_message_read(call->m, "x", ret);
+
+        return r < 0 ? r : field_check_number(&field, *ret, &call->refusal);
+}
+
+static int clock_advance(BusCall *call) {
+        char text[TIME_TEXT_SIZE];
+        uint64_t fired;
+        int64_t until;
+        int r;
+
+        r = read_instant(call, &until);
+        if (r != 0)
+                return r;
+        if (until < call->now)
+                return refuse(&call->refusal, REFUSED_INVALID_VALUE,
+                              "until: time passes forwards only; now it is %s (Jump sets it back)",
+                              time_format(call->now, text));
+        r = due_advance(call->bus->due, until, &fired);
+        return r < 0 ? r : MIN(sd_bus_message_append(call->reply, "t", fired), 0);
+}
+
+static int clock_jump(BusCall *call) {
+        int64_t to;
+        int r = read_instant(call, &to);
+
+        if (r == 0)
+                due_jump(call->bus->due, to);
+        return r;
+}
+
+static int clock_set_synchronised(BusCall *call) {
+        int synchronised, r;
+
+        r = sd_bus_message_read(call->m, "b", &synchronised);
+        if (r < 0)
+                return r;
+        call->bus->options.clock->unsynchronised = !synchronised;
+        return 0;
+}
+
+static const BusMethod clock_methods[] = {
+        { "Get", "", "", "x", "now", PERMISSION_ADMIN_CLOCK, clock_get, "What time it is." },
+        { "Advance", "x", "until", "t", "fired", PERMISSION_ADMIN_CLOCK, clock_advance,
+          "Lets time pass until then: every event happens right after its own instant, in order. Answers how many." },
+        { "Jump", "x", "to", "", "", PERMISSION_ADMIN_CLOCK, clock_jump,
+          "Sets the clock, as after a downtime or by mistake: what is due is caught up late." },
+        { "SetSynchronised", "b", "synchronised", "", "", PERMISSION_ADMIN_CLOCK,
+          clock_set_synchronised, "Whether the clock claims that a time source keeps it right." },
+        {},
+};
+
+const BusInterface clock_interface = {
+        .name = AFTERSALES_CLOCK,
+        .methods = clock_methods,
+        .manual_clock = true,
+        .doc = "The clock of a service started with --clock=manual: it stands still until it is set.",
+};

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Answers of many rows. */
+
+#include <errno.h>
+
+#include "aftersales/limits.h"
+#include "bus/internal.h"
+#include "loop/history.h"
+
+int row_append(void *userdata, const void *record) {
+        const RowSink *sink = userdata;
+
+        return fields_append(sink->call->reply, sink->type, record,
+                             actor_may(&sink->call->actor, PERMISSION_PERSONAL_READ));
+}
+
+static int check_limit(uint32_t limit, Refusal *refusal) {
+        if (limit >= 1 && limit <= PAGE_ROWS_MAX)
+                return 0;
+        return refuse(refusal, REFUSED_INVALID_VALUE, "limit: 1 to %d rows a page are allowed",
+                      PAGE_ROWS_MAX);
+}
+
+static int check_filter(BusCall *call, const RecordType *type, const ListFilter *filter) {
+        for (size_t i = 0; i < type->n_fields; i++) {
+                const Field *field = &type->fields[i];
+
+                if (!field_mask_has(&filter->given, i))
+                        continue;
+                if (!(field->marks & FIELD_FILTER))
+                        return refuse(&call->refusal, REFUSED_UNKNOWN_FIELD,
+                                      "lists cannot be filtered by %s", field->name);
+                if ((field->marks & FIELD_PERSONAL) &&
+                    !actor_may(&call->actor, PERMISSION_PERSONAL_READ))
+                        return refuse(&call->refusal, REFUSED_PERMISSION,
+                                      "%s: your role (%s) does not see personal data", field->name,
+                                      call->actor.role);
+        }
+        return 0;
+}
+
+int rows_open(sd_bus_message *reply) {
+        int r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+
+        return MIN(r, 0);
+}
+
+int rows_close(sd_bus_message *reply) {
+        int r = sd_bus_message_close_container(reply);
+
+        return MIN(r, 0);
+}
+
+int page_answer(BusCall *call, const RecordType *type, const char *ended_key, ListPage list) {
+        _cleanup_free_ void *record = calloc(1, type->size);
+        Page page = { .record = record, .filter = { .record = record, .actor = &call->actor } };
+        ExtraKey extra[] = { { ended_key, 'b', &page.filter.ended },
+                             { call->interface->kind ? "rung" : NULL, 'x', &page.filter.rung },
+                             {} };
+        RowSink sink = { call, type };
+        char next[LIST_CURSOR_SIZE];
+        int r;
+
+        if (!record)
+                return -ENOMEM;
+        r = fields_read(call->m, type, record, &page.filter.given, NULL, extra, &call->refusal);
+        if (r == 0)
+                r = check_filter(call, type, &page.filter);
+        if (r == 0)
+                r = MIN(sd_bus_message_read(call->m, "su", &page.cursor, &page.limit), 0);
+        if (r == 0)
+                r = check_limit(page.limit, &call->refusal);
+        if (r == 0)
+                r = rows_open(call->reply);
+        if (r == 0)
+                r = list(call, &page, &sink, next);
+        if (r == 0)
+                r = rows_close(call->reply);
+        if (r == 0)
+                r = MIN(sd_bus_message_append(call->reply, "s", next), 0);
+        record_done(type, record);
+        return r;
+}
+
+int history_append(BusCall *call, const Key *prefix, const RecordType *type) {
+        bool personal = actor_may(&call->actor, PERMISSION_PERSONAL_READ);
+        Key position = {};
+        Event event;
+        int r = rows_open(call->reply);
+
+        while (r == 0 &&
+               (r = history_next(call->bus->options.store, prefix, &position, &event)) == 0) {
+                if (!personal)
+                        history_mask(&event, type);
+                r = MIN(fields_append(call->reply, &event_type, &event, true), 0);
+                record_done(&event_type, &event);
+        }
+        return r == -ENOENT ? rows_close(call->reply) : r;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "runtime/commit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define WATCHERS_MAX 4
+
+struct Committer {
+        Store *store;
+        sd_event *event;
+        sd_event_source *source; /* runs once the bus has nothing more to hand over */
+        int64_t since;           /* when the open batch was first seen; 0: none */
+        CommitterCounts counts;
+        size_t n_watchers;
+        struct {
+                CommitWatcher watcher;
+                void *userdata;
+        } watchers[WATCHERS_MAX];
+};
+
+int committer_commit(Committer *c) {
+        size_t changes = store_batch_changes(c->store);
+        int r;
+
+        if (!store_has_batch(c->store))
+                return 0;
+        r = store_commit(c->store);
+        c->since = 0;
+        if (r == 0 && changes > 0) {
+                c->counts.commits++;
+                c->counts.changes += changes;
+        }
+        if (r < 0)
+                log_at(r == -ENOSPC ? LOG_ERR : LOG_CRIT, "cannot commit %zu changes: %s", changes,
+                       strerror(-r));
+        for (size_t i = 0; i < c->n_watchers; i++)
+                c->watchers[i].watcher(c->watchers[i].userdata, r);
+        store_release(c->store);
+        if (r < 0 && r != -ENOSPC && r != -ENOMEM) {
+                log_at(LOG_CRIT, "the store's medium failed; ending, so that a restart begins from "
+                                 "what is safe on it");
+                sd_event_exit(c->event, r);
+        }
+        return r;
+}
+
+static int on_idle(sd_event_source *source _unused_, void *userdata) {
+        committer_commit(userdata);
+        return 0;
+}
+
+void committer_touch(Committer *c) {
+        int64_t now;
+
+        if (!store_has_batch(c->store)) {
+                store_release(c->store);
+                return;
+        }
+        now = boot_clock_now();
+        if (c->since == 0)
+                c->since = now;
+        if (store_batch_changes(c->store) >= BATCH_CHANGES_MAX ||
+            store_batch_bytes(c->store) >= BATCH_BYTES_MAX || now - c->since >= BATCH_AGE_MAX)
+                committer_commit(c);
+        else
+                sd_event_source_set_enabled(c->source, SD_EVENT_ONESHOT);
+}
+
+void committer_watch(Committer *c, CommitWatcher watcher, void *userdata) {
+        assert(c->n_watchers < WATCHERS_MAX);
+        c->watchers[c->n_watchers].watcher = watcher;
+        c->watchers[c->n_watchers++].userdata = userdata;
+}
+
+CommitterCounts committer_counts(const Committer *c) {
+        return c->counts;
+}
+
+int committer_new(sd_event *event, Store *store, Committer **ret) {
+        Committer *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->store = store;
+        c->event = event;
+        r = sd_event_add_defer(event, &c->source, on_idle, c);
+        if (r >= 0)
+                r = sd_event_source_set_priority(c->source, PRIORITY_COMMIT);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(c->source, SD_EVENT_OFF);
+        if (r < 0) {
+                committer_free(c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
+Committer *committer_free(Committer *c) {
+        if (!c)
+                return NULL;
+        sd_event_source_disable_unref(c->source);
+        free(c);
+        return NULL;
+}

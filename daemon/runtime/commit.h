@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Group commit: whatever arrives while the loop is busy shares one transaction and one wait for the
+ * disk. The committer decides when; whoever holds something back until then (replies,
+ * announcements, timers) watches. */
+
+#include <systemd/sd-event.h>
+
+#include "base/clock.h"
+#include "store/store.h"
+
+/* A batch ends with the first of these, or as soon as nothing more is waiting to be handled. */
+#define BATCH_CHANGES_MAX 64
+#define BATCH_BYTES_MAX   (1024 * 1024)
+#define BATCH_AGE_MAX     5000 /* microseconds */
+
+/* Where the sources of the loop stand; smaller runs first. */
+#define PRIORITY_SIGNAL (-100)
+#define PRIORITY_BUS    0
+#define PRIORITY_COMMIT 10
+#define PRIORITY_DUE    20
+
+typedef struct Committer Committer;
+
+/* Called after every end of a batch: 0 it is durable, < 0 nothing of it happened. */
+typedef void (*CommitWatcher)(void *userdata, int result);
+
+int committer_new(sd_event *event, Store *store, Committer **ret);
+Committer *committer_free(Committer *committer);
+/* In the order of these calls they are told. */
+void committer_watch(Committer *committer, CommitWatcher watcher, void *userdata);
+
+/* After anything that may have read or written: ends the view, or sees to it that the batch gets
+ * committed. */
+void committer_touch(Committer *committer);
+/* Commits at once. */
+int committer_commit(Committer *committer);
+
+typedef struct CommitterCounts {
+        uint64_t commits, changes;
+} CommitterCounts;
+CommitterCounts committer_counts(const Committer *committer);

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "runtime/due.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/timerfd.h>
+
+#include "aftersales/limits.h"
+#include "base/log.h"
+
+/* Summaries made ready in one change, within what a journal record holds. */
+#define RELEASE_AT_ONCE 64
+/* An event is due once its instant has passed. */
+#define AFTER 1
+/* After a failure, so long until the next try. */
+#define RETRY_AFTER (1 * USEC_PER_SEC)
+
+struct DueTimer {
+        const Engine *engine;
+        Store *store;
+        WallClock *clock;
+        Committer *committer;
+        sd_event_source *timer; /* armed at the next instant */
+        sd_event_source *slice; /* runs while there is a backlog */
+        sd_event_source *watch; /* the wall clock was set */
+        int watch_fd;
+        int64_t seen_wall, seen_boot; /* the two clocks when last compared */
+        bool suspect;
+        bool failed; /* said so already */
+};
+
+/* ---- is the clock to be believed? ---- */
+
+static void judge_clock(DueTimer *due) {
+        int64_t wall = wall_clock_now(due->clock), boot = boot_clock_now();
+        int64_t limit = engine_policy(due->engine)->suspect_jump * USEC_PER_SEC;
+        int64_t jump = wall - due->seen_wall - (due->clock->manual ? 0 : boot - due->seen_boot);
+        bool implausible = due->seen_wall && (jump > limit || jump < -limit);
+
+        if (due->suspect)
+                return;
+        if (implausible && !wall_clock_is_synchronised(due->clock)) {
+                due->suspect = true;
+                log_at(LOG_CRIT,
+                       "clock-suspect: the clock jumped by %" PRId64
+                       " s and no time source confirms it; "
+                       "nothing is escalated until 'aftersalesctl clock accept' or a correct clock",
+                       jump / USEC_PER_SEC);
+                return;
+        }
+        due->seen_wall = wall;
+        due->seen_boot = boot;
+        store_note_time(due->store, wall);
+}
+
+/* While it is not believed, the clock may come back by itself. */
+static void judge_again(DueTimer *due) {
+        int64_t limit = engine_policy(due->engine)->suspect_jump * USEC_PER_SEC;
+        int64_t jump = wall_clock_now(due->clock) - due->seen_wall;
+
+        if (!due->suspect ||
+            (!wall_clock_is_synchronised(due->clock) && (jump > limit || jump < -limit)))
+                return;
+        log_notice("clock-suspect is over: the clock is believed again");
+        due_accept_clock(due);
+}
+
+/* ---- working off ---- */
+
+static int release_summaries(DueTimer *due, int64_t now) {
+        Origin origin = engine_origin(due->engine, now, "summarise");
+        Change *change;
+        size_t n;
+        int r;
+
+        if (!notification_is_gathering(due->store))
+                return -ENOENT;
+        r = change_begin(due->store, &change);
+        if (r < 0)
+                return r;
+        r = notification_release(change, RELEASE_AT_ONCE, &n);
+        if (r < 0 || n == 0) {
+                change_drop(change);
+                return r < 0 ? r : -ENOENT;
+        }
+        return change_apply(change, &origin);
+}
+
+/* The next event, or when none is due the summaries of those that came late. -ENOENT: nothing to
+ * do. */
+static int work_once(DueTimer *due, int64_t now) {
+        uint64_t id;
+        int64_t at;
+        int kind, r;
+
+        r = engine_next_due(due->store, &at, &kind, &id);
+        if (r == 0 && at < now)
+                return engine_fire(due->engine, due->store, kind, id, now);
+        return r < 0 && r != -ENOENT ? r : release_summaries(due, now);
+}
+
+static void say_failure(DueTimer *due, int r) {
+        if (!due->failed)
+                log_error("cannot work off what is due: %s; trying again", strerror(-r));
+        due->failed = true;
+}
+
+static void arm_timer(DueTimer *due) {
+        uint64_t id;
+        int64_t at;
+        int kind, r;
+
+        r = engine_next_due(due->store, &at, &kind, &id);
+        store_release(due->store);
+        if (due->failed)
+                at = wall_clock_now(due->clock) + RETRY_AFTER;
+        else if (r < 0 || due->clock->manual || due->suspect) {
+                sd_event_source_set_enabled(due->timer, SD_EVENT_OFF);
+                return;
+        }
+        sd_event_source_set_time(due->timer, (uint64_t)(at + AFTER));
+        sd_event_source_set_enabled(due->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_slice(sd_event_source *source _unused_, void *userdata) {
+        DueTimer *due = userdata;
+        int64_t now, began = boot_clock_now();
+        int r = 0;
+
+        judge_clock(due);
+        if (due->suspect)
+                return 0;
+        now = wall_clock_now(due->clock);
+        for (unsigned i = 0; r == 0 && i < DUE_SLICE_EVENTS; i++) {
+                r = work_once(due, now);
+                if (boot_clock_now() - began > DUE_SLICE_TIME)
+                        break;
+        }
+        if (r < 0 && r != -ENOENT)
+                say_failure(due, r);
+        else
+                due->failed = false;
+        /* The end of the commit arms whatever comes next. */
+        if (store_has_batch(due->store))
+                committer_commit(due->committer);
+        else
+                arm_timer(due);
+        if (r == 0)
+                sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        DueTimer *due = userdata;
+
+        sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+void due_rearm(DueTimer *due) {
+        uint64_t id;
+        int64_t at;
+        int kind;
+        bool backlog;
+
+        judge_again(due);
+        backlog = (engine_next_due(due->store, &at, &kind, &id) == 0 &&
+                   at < wall_clock_now(due->clock)) ||
+                  notification_is_gathering(due->store);
+        if (backlog && !due->suspect && !due->failed)
+                sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        arm_timer(due);
+}
+
+static void on_commit(void *userdata, int result _unused_) {
+        due_rearm(userdata);
+}
+
+/* ---- the clock being set ---- */
+
+static int arm_watch(DueTimer *due) {
+        struct itimerspec never = { .it_value.tv_sec = INT32_MAX * INT64_C(100) };
+
+        if (timerfd_settime(due->watch_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never,
+                            NULL) < 0)
+                return -errno;
+        return 0;
+}
+
+static int on_clock_set(sd_event_source *source _unused_, int fd, uint32_t events _unused_,
+                        void *userdata) {
+        DueTimer *due = userdata;
+        uint64_t expirations;
+
+        if (read(fd, &expirations, sizeof(expirations)) < 0 && errno == ECANCELED)
+                log_notice("the wall clock was set; looking again at what is due");
+        judge_clock(due);
+        due_rearm(due);
+        return arm_watch(due);
+}
+
+static int watch_clock(DueTimer *due, sd_event *event) {
+        int r;
+
+        due->watch_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (due->watch_fd < 0)
+                return -errno;
+        r = arm_watch(due);
+        if (r < 0)
+                return r;
+        return sd_event_add_io(event, &due->watch, due->watch_fd, EPOLLIN, on_clock_set, due);
+}
+
+/* ---- as an object ---- */
+
+DueHealth due_health(DueTimer *due) {
+        DueHealth health = { .suspect = due->suspect };
+        uint64_t id;
+        int kind;
+
+        if (engine_next_due(due->store, &health.next, &kind, &id) == 0)
+                health.lag = MAX(wall_clock_now(due->clock) - health.next, INT64_C(0));
+        return health;
+}
+
+void due_accept_clock(DueTimer *due) {
+        due->suspect = false;
+        due->seen_wall = wall_clock_now(due->clock);
+        due->seen_boot = boot_clock_now();
+        store_note_time(due->store, due->seen_wall);
+        sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+}
+
+int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
+        uint64_t fired = 0, id;
+        int64_t at;
+        int kind, r;
+
+        while ((r = engine_next_due(due->store, &at, &kind, &id)) == 0 && at < until) {
+                due->clock->now = MAX(due->clock->now, at + AFTER);
+                r = engine_fire(due->engine, due->store, kind, id, due->clock->now);
+                if (r < 0)
+                        return r;
+                fired++;
+                committer_touch(due->committer);
+        }
+        if (r < 0 && r != -ENOENT)
+                return r;
+        due->clock->now = MAX(due->clock->now, until);
+        due->seen_wall = due->clock->now;
+        store_note_time(due->store, due->clock->now);
+        *ret_fired = fired;
+        return 0;
+}
+
+void due_jump(DueTimer *due, int64_t to) {
+        due->clock->now = to;
+        judge_clock(due);
+        due_rearm(due);
+}
+
+int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *clock,
+            Committer *committer, DueTimer **ret) {
+        DueTimer *due = calloc(1, sizeof(*due));
+        int r;
+
+        if (!due)
+                return -ENOMEM;
+        *due = (DueTimer){ .engine = engine,
+                           .store = store,
+                           .clock = clock,
+                           .committer = committer,
+                           .watch_fd = -1,
+                           .seen_wall = store_head(store)->time_seen,
+                           .seen_boot = boot_clock_now() };
+        r = sd_event_add_time(event, &due->timer, CLOCK_REALTIME, UINT64_MAX, 1, on_timer, due);
+        if (r >= 0)
+                r = sd_event_source_set_priority(due->timer, PRIORITY_DUE);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &due->slice, on_slice, due);
+        if (r >= 0)
+                r = sd_event_source_set_priority(due->slice, PRIORITY_DUE);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        if (r >= 0 && !clock->manual)
+                r = watch_clock(due, event);
+        if (r < 0) {
+                due_free(due);
+                return r;
+        }
+        committer_watch(committer, on_commit, due);
+        *ret = due;
+        return 0;
+}
+
+DueTimer *due_free(DueTimer *due) {
+        if (!due)
+                return NULL;
+        sd_event_source_disable_unref(due->timer);
+        sd_event_source_disable_unref(due->slice);
+        sd_event_source_disable_unref(due->watch);
+        if (due->watch_fd >= 0)
+                close(due->watch_fd);
+        free(due);
+        return NULL;
+}
