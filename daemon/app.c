@@ -140,7 +140,7 @@ static void print_fault(void *userdata _unused_, const char *line) {
 int app_check_store(const AppOptions *options) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options };
-        uint64_t records, faults;
+        uint64_t records = 0, faults = 0;
         int r;
 
         log_open(LOG_TO_STDERR, 0, LOG_INFO);

@@ -70,11 +70,10 @@ int bus_failure(int r, const char *interface, const char *member, Refusal *refus
 }
 
 /* What was held back was never true: each of the callers hears that nothing has happened. */
-static void answer_failed_commit(Bus *bus, sd_bus_message *m, int result) {
+static void answer_failed_commit(sd_bus_message *m, int result) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         Refusal refusal;
 
-        (void)bus;
         if (result == -ENOSPC || result == -EDQUOT)
                 bus_failure(result, "", "", &refusal);
         else
@@ -96,7 +95,7 @@ static void on_commit(void *userdata, int result) {
                 if (result == 0)
                         send_now(held->reply);
                 else
-                        answer_failed_commit(bus, held->call, result);
+                        answer_failed_commit(held->call, result);
                 sd_bus_message_unref(held->call);
                 sd_bus_message_unref(held->reply);
         }

@@ -155,7 +155,7 @@ static int run_unnamed(BusCall *call, Change *change, const char *verb) {
 
 static int notification_take_call(BusCall *call) {
         uint32_t limit, lease;
-        Change *change;
+        Change *change = NULL;
         int r;
 
         r = sd_bus_message_read(call->m, "uu", &limit, &lease);

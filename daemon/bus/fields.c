@@ -89,8 +89,8 @@ static int refuse_enum(const Field *field, Refusal *refusal) {
 
 static int read_string_field(sd_bus_message *m, const Field *field, const char *contents,
                              void *record, Refusal *refusal) {
-        const char *text;
-        int64_t date;
+        const char *text = NULL;
+        int64_t date = 0;
         int value, r;
 
         r = read_text(m, field->name, contents, &text, refusal);
@@ -119,8 +119,8 @@ static int read_string_field(sd_bus_message *m, const Field *field, const char *
 
 static int read_field(sd_bus_message *m, const Field *field, const char *contents, void *record,
                       Refusal *refusal) {
-        int64_t number;
-        bool flag;
+        int64_t number = 0;
+        bool flag = false;
         int r;
 
         switch (field->type) {
@@ -166,7 +166,7 @@ static int check_line(const char *key, const char *text, size_t limit, bool mult
 /* An option: 0, > 0, < 0, or -ENOENT when the key is none. */
 static int read_option(sd_bus_message *m, const char *key, const char *contents,
                        CallOptions *options, Refusal *refusal) {
-        int64_t number;
+        int64_t number = 0;
         int r;
 
         if (STREQ(key, AFTERSALES_OPTION_REQUEST_ID)) {
@@ -239,19 +239,18 @@ static int read_entry(sd_bus_message *m, const RecordType *type, void *record, F
                 r = sd_bus_message_enter_container(m, 'v', contents);
         if (r < 0)
                 return r;
-        field = record_field(type, key, &position);
+        /* An option comes before a field of the same name: revision is what the caller has seen. */
+        r = options ? read_option(m, key, contents, options, refusal) : -ENOENT;
+        if (r == -ENOENT)
+                r = read_extra(m, key, contents, extra, refusal);
+        field = r == -ENOENT ? record_field(type, key, &position) : NULL;
         if (field && !(field->marks & FIELD_HIDDEN)) {
                 if (field_mask_has(given, position))
                         return refuse(refusal, REFUSED_INVALID_VALUE, "%s: is given twice", key);
                 r = read_field(m, field, contents, record, refusal);
                 field_mask_set(given, position);
-        } else {
-                r = options ? read_option(m, key, contents, options, refusal) : -ENOENT;
-                if (r == -ENOENT)
-                        r = read_extra(m, key, contents, extra, refusal);
-                if (r == -ENOENT)
-                        r = refuse_unknown(type, key, refusal);
-        }
+        } else if (r == -ENOENT)
+                r = refuse_unknown(type, key, refusal);
         if (r != 0)
                 return r;
         r = sd_bus_message_exit_container(m);

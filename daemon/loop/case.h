@@ -94,13 +94,13 @@ typedef struct Case {
                      .doc = "what it is about"),                                                   \
                 ENUM(5, Case, priority, FIELD_SETTABLE | FIELD_UPDATABLE | FIELD_FILTER,           \
                      priorities_, .doc = "normal unless given"),                                   \
-                TEXT(6, Case, owner, FIELD_FILTER | FIELD_CODE, CODE_MAX_BYTES,                    \
+                TEXT(6, Case, owner, FIELD_FILTER | FIELD_CODE | FIELD_TRACKED, CODE_MAX_BYTES,    \
                      .doc = "code of the unit whose turn it is"),                                  \
-                TEXT(7, Case, subcentre, FIELD_SETTABLE | FIELD_FILTER | FIELD_CODE,               \
-                     CODE_MAX_BYTES,                                                               \
+                TEXT(7, Case, subcentre,                                                           \
+                     FIELD_SETTABLE | FIELD_FILTER | FIELD_CODE | FIELD_TRACKED, CODE_MAX_BYTES,   \
                      .doc = "code of the sub-centre that controls it; found from the region"),     \
-                TEXT(8, Case, dealer, FIELD_SETTABLE | FIELD_FILTER | FIELD_CODE, CODE_MAX_BYTES,  \
-                     .doc = "code of the dealer it belongs to"),                                   \
+                TEXT(8, Case, dealer, FIELD_SETTABLE | FIELD_FILTER | FIELD_CODE | FIELD_TRACKED,  \
+                     CODE_MAX_BYTES, .doc = "code of the dealer it belongs to"),                   \
                 TIME(9, Case, created_at, 0, .doc = "when it was taken in"),                       \
                 TIME(10, Case, changed_at, 0, .doc = "when it last changed"),                      \
                 ID(11, Case, revision, 0, .doc = "counts its changes"),                            \

@@ -121,7 +121,8 @@ int history_add_changes(Event *event, const RecordType *type, const void *before
                 char old[VALUE_TEXT_SIZE], new[VALUE_TEXT_SIZE];
                 int r;
 
-                if (!field_mask_has(mask, i) || field->type == FIELD_LIST)
+                if (!(field_mask_has(mask, i) || (field->marks & FIELD_TRACKED)) ||
+                    field->type == FIELD_LIST)
                         continue;
                 r = add_change(event, field,
                                before && field_is_set(field, before)

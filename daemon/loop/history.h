@@ -31,7 +31,8 @@ typedef struct Event {
 extern const RecordType event_type;
 extern const Table history_table;
 
-/* Adds a FieldChange for each field of mask that differs. `before` may be NULL. 0 or -ENOMEM. */
+/* Adds a FieldChange for each field of mask, or that is tracked, that differs. `before` may be
+ * NULL. 0 or -ENOMEM. */
 int history_add_changes(Event *event, const RecordType *type, const void *before, const void *after,
                         const FieldMask *mask);
 

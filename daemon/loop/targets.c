@@ -167,6 +167,16 @@ static void check_specs(const Engine *engine, ConfigErrors *errors) {
         }
 }
 
+/* The first rung is what happens at the deadline itself. */
+static void check_ladders(const Policy *policy, ConfigErrors *errors) {
+        for (size_t i = 0; i < policy->n_ladders; i++)
+                if (policy->ladders[i].rungs[0].after != 0)
+                        config_error_add(
+                                errors, 0, 0, "ladders",
+                                "%s: the first rung comes at the deadline: write after: 0s",
+                                policy->ladders[i].name);
+}
+
 /* The entries that hold for a type and priority, the general one first. */
 static void put_specs(const Engine *engine, const KindTargets *targets, int type, int priority) {
         const Kind *kind = targets->kind;
@@ -206,8 +216,8 @@ static void check_complete(const KindTargets *targets, int type, int priority,
 static int build_kind(Engine *engine, KindTargets *targets, const Kind *kind,
                       ConfigErrors *errors) {
         targets->kind = kind;
-        targets->targets =
-                calloc((size_t)(kind->type_names->n * kind->priority_names->n), sizeof(Target));
+        targets->targets = calloc((size_t)kind->type_names->n * (size_t)kind->priority_names->n,
+                                  sizeof(Target));
         if (!targets->targets)
                 return -ENOMEM;
         for (int type = 1; type < kind->type_names->n; type++)
@@ -255,10 +265,12 @@ int engine_new(const Policy *policy, const Kind *const *kinds, FindUnit find_uni
         *engine = (Engine){ .policy = policy, .kinds = kinds, .find_unit = find_unit };
         while (kinds[engine->n_kinds])
                 engine->n_kinds++;
-        engine->targets = calloc(engine->n_kinds, sizeof(KindTargets));
+        engine->targets = calloc(engine->n_kinds + 1, sizeof(KindTargets));
         r = engine->targets ? build_calendars(engine, errors) : -ENOMEM;
-        if (r == 0)
+        if (r == 0) {
+                check_ladders(policy, errors);
                 check_specs(engine, errors);
+        }
         for (size_t i = 0; r == 0 && !config_errors_any(errors) && i < engine->n_kinds; i++)
                 r = build_kind(engine, &engine->targets[i], kinds[i], errors);
         if (r == 0 && config_errors_any(errors))

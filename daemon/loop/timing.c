@@ -125,7 +125,7 @@ int clock_schedule(Clock *clock, const Timing *timing) {
 
 int clock_missed(const Clock *clock, const Timing *timing, int64_t now, int64_t level,
                  int64_t *ret) {
-        int64_t instant, gone, next;
+        int64_t instant, gone = 0, next = 0;
         int r;
 
         *ret = 0;

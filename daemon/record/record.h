@@ -37,7 +37,7 @@ typedef enum FieldMark {
         FIELD_CODE = 1 << 5,      /* a code: letters, digits and - _ . / only */
         FIELD_FILTER = 1 << 6,    /* List takes it as a filter */
         FIELD_HIDDEN = 1 << 7,    /* stored only, not part of any answer */
-        FIELD_WORD = 1 << 8, /* text that is part of keys: no NUL, one line, at most a code long */
+        FIELD_TRACKED = 1 << 8,   /* the history tells its changes even where no caller set it */
 } FieldMark;
 
 /* The names of an enumeration; names[0] is NULL. */

@@ -34,7 +34,7 @@ static int hex_digit(char c) {
 }
 
 static int cursor_read(const ListQuery *query, Key *ret, Refusal *refusal) {
-        uint8_t bytes[4 + KEY_MAX];
+        uint8_t bytes[4 + KEY_MAX] = {};
         size_t n = strlen(query->cursor);
         Key position = {};
         uint32_t crc = 0;

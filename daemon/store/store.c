@@ -350,7 +350,7 @@ bool store_has(Store *store, const Table *table, const Key *key) {
 }
 
 int store_next(Store *store, const Table *table, Key *position, void *record) {
-        Slice key, value;
+        Slice key = {}, value = {};
         int r = store_begin_view(store);
 
         if (r == 0)
@@ -368,7 +368,7 @@ int store_next(Store *store, const Table *table, Key *position, void *record) {
 int store_index_next(Store *store, const Index *index, const Key *prefix, Key *position,
                      Key *ret_record) {
         const Key *from = position->size > 0 ? position : prefix;
-        Slice key, value;
+        Slice key = {}, value = {};
         uint8_t size;
         int r = store_begin_view(store);
 

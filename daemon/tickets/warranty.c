@@ -134,7 +134,7 @@ int ticket_find_repeat(Step *step) {
         else
                 prefix = ticket_phone_key(ticket->phone);
         for (unsigned i = 0; r == 0 && i < REPEATS_LOOKED_AT; i++) {
-                Ticket earlier;
+                Ticket earlier = {};
 
                 r = store_index_next(change_store(step->change), index, &prefix, &position, &key);
                 if (r == 0)

@@ -1,0 +1,227 @@
+# aftersalesd. GNU make, not recursive. The two commands of a newcomer: make demo, make check.
+#
+#   make [all]      daemon and client in build/release
+#   make demo       the main job on generated (or DATA=file.csv) requests, on a private bus
+#   make check      every test; the last line is "N passed, N failed"
+#   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
+#   make asan       the tests under AddressSanitizer and UBSan
+#   make bench      figures
+#   make install    honours DESTDIR and prefix
+#
+# VARIANT=release|asan|clang chooses the build; V=1 shows the commands.
+
+VARIANT ?= release
+CC_release = gcc
+CC_asan    = gcc
+CC_clang   = clang
+CC         = $(CC_$(VARIANT))
+BUILD      = build/$(VARIANT)
+
+prefix      ?= /usr/local
+bindir      ?= $(prefix)/bin
+sbindir     ?= $(prefix)/sbin
+docdir      ?= $(prefix)/share/doc/aftersalesd
+sysconfdir  ?= /etc
+# Where systemd and the bus look, whatever the prefix.
+dbusdatadir ?= /usr/share/dbus-1
+unitdir     ?= /usr/lib/systemd/system
+sysusersdir ?= /usr/lib/sysusers.d
+
+# What it takes on Debian 12; "make demo" and "make check" install what is missing.
+PACKAGES = gcc make pkg-config libsystemd-dev liblmdb-dev libyaml-dev libsmartcols-dev libjson-c-dev \
+           libgcrypt20-dev libcmocka-dev dbus tzdata python3 python3-jeepney
+PACKAGES_CHECK = clang clang-format clang-tidy cppcheck valgrind strace systemd procps util-linux
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+           -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Wconversion \
+           -Wno-sign-conversion -fno-common -Werror
+CFLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_clang   = $(CFLAGS_release)
+CFLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS_release = -pie -Wl,-z,relro,-z,now
+LDFLAGS_clang   = $(LDFLAGS_release)
+LDFLAGS_asan    = -fsanitize=address,undefined
+
+DAEMON_LIBS = libsystemd lmdb yaml-0.1 libgcrypt
+CTL_LIBS    = libsystemd smartcols json-c
+# Only asked for when something is built, so that the packages can be installed first.
+pkg = $(shell pkg-config --$(1) $(2))
+
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS_$(VARIANT)) -Iinclude $(CFLAGS)
+
+DAEMON_SOURCES = $(wildcard daemon/*.c daemon/*/*.c)
+CTL_SOURCES    = $(wildcard ctl/*.c)
+UNIT_SOURCES   = $(wildcard tests/unit/test-*.c)
+TOOL_SOURCES   = $(wildcard tests/tools/*.c tests/replay/*.c tests/bench/*.c)
+
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+DAEMON_OBJECTS = $(call object,$(DAEMON_SOURCES))
+CTL_OBJECTS    = $(call object,$(CTL_SOURCES))
+# Everything that a test can link: all but the two main functions.
+DAEMON_LIBRARY = $(BUILD)/daemon.a
+CTL_LIBRARY    = $(BUILD)/ctl.a
+UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SOURCES))
+TOOLS          = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(TOOL_SOURCES)))
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all demo check lint format asan bench install clean tests packages packages-check
+
+all: $(BUILD)/aftersalesd $(BUILD)/aftersalesctl
+
+# Changed flags rebuild everything.
+$(BUILD)/flags: FORCE
+	$(Q)mkdir -p $(BUILD)
+	$(Q)echo '$(CC) $(ALL_CFLAGS) $(LDFLAGS_$(VARIANT)) $(LDFLAGS)' | cmp -s - $@ || \
+	  echo '$(CC) $(ALL_CFLAGS) $(LDFLAGS_$(VARIANT)) $(LDFLAGS)' >$@
+FORCE:
+
+$(BUILD)/obj/daemon/%.o $(BUILD)/obj/tests/%.o: INCLUDES = -Idaemon
+$(BUILD)/obj/ctl/%.o $(BUILD)/obj/tests/unit/test-ctl%.o: INCLUDES = -Ictl $(call pkg,cflags,$(CTL_LIBS))
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+
+$(DAEMON_LIBRARY): $(filter-out $(BUILD)/obj/daemon/main.o,$(DAEMON_OBJECTS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(CTL_LIBRARY): $(filter-out $(BUILD)/obj/ctl/main.o,$(CTL_OBJECTS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+link = mkdir -p $(@D) && $(CC) $(LDFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+$(BUILD)/aftersalesd: $(BUILD)/obj/daemon/main.o $(DAEMON_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(link) $(call pkg,libs,$(DAEMON_LIBS))
+
+$(BUILD)/aftersalesctl: $(BUILD)/obj/ctl/main.o $(CTL_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(link) $(call pkg,libs,$(CTL_LIBS))
+
+$(BUILD)/tests/test-ctl%: $(BUILD)/obj/tests/unit/test-ctl%.o $(CTL_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(link) $(call pkg,libs,$(CTL_LIBS) cmocka)
+
+$(BUILD)/tests/test-%: $(BUILD)/obj/tests/unit/test-%.o $(DAEMON_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(link) $(call pkg,libs,$(DAEMON_LIBS) cmocka)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(DAEMON_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(link) $(call pkg,libs,$(DAEMON_LIBS))
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(DAEMON_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(link) $(call pkg,libs,$(DAEMON_LIBS) json-c)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/replay/%.o
+	$(call say,LD,$@)
+	$(Q)$(link) $(call pkg,libs,libsystemd json-c)
+
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
+
+tests: $(UNIT_TESTS) $(TOOLS)
+
+# ---- the two commands of a newcomer ----
+
+packages:
+	$(Q)sh tests/packages.sh $(PACKAGES)
+packages-check: packages
+	$(Q)sh tests/packages.sh $(PACKAGES_CHECK)
+
+# These run make again so that the packages are there before anything asks pkg-config.
+demo: packages
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)BUILD=$(BUILD) DATA=$(DATA) bash tests/replay/demo.sh
+
+check: packages-check
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory VARIANT=clang all tests
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests
+	$(Q)$(MAKE) --no-print-directory run-check
+
+AFTERSALES_DATA ?= ../shared/data
+BOSTON = $(wildcard $(AFTERSALES_DATA)/boston311/example_2017.csv)
+PYTHON = /usr/bin/python3
+# A suite is a name and a command; tests/run.py adds up what they say.
+units  = $(foreach t,$(sort $(UNIT_TESTS)),'unit $(1)$(notdir $(t))=$(subst $(BUILD)/,$(2)/,$(t))')
+
+.PHONY: run-check run-asan
+run-check:
+	$(Q)BUILD=$(BUILD) $(PYTHON) tests/run.py \
+	  'lint layers=sh tests/lint/layers.sh' \
+	  'lint headers=sh tests/lint/headers.sh' \
+	  'lint format=$(MAKE) --no-print-directory lint-format' \
+	  'lint cppcheck=$(MAKE) --no-print-directory lint-cppcheck' \
+	  'lint clang-tidy=$(MAKE) --no-print-directory lint-tidy' \
+	  $(call units,,$(BUILD)) $(call units,asan ,build/asan) \
+	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
+	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
+	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \
+	  'bus asan=env BUILD=build/asan $(PYTHON) -m unittest discover -s tests/bus' \
+	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
+	  'demo=bash tests/replay/demo.sh' \
+	  'demo boston311=$(if $(BOSTON),env DATA=$(BOSTON) bash tests/replay/demo.sh,echo skipped: no boston311 data here)'
+
+asan: packages-check
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan run-asan
+run-asan:
+	$(Q)BUILD=$(BUILD) $(PYTHON) tests/run.py $(call units,,$(BUILD)) \
+	  'bus=$(PYTHON) -m unittest discover -s tests/bus'
+
+# ---- lint ----
+
+C_FILES = $(wildcard include/*/*.h daemon/*.[ch] daemon/*/*.[ch] ctl/*.[ch] tests/*/*.[ch])
+.PHONY: lint-format lint-cppcheck lint-tidy
+lint: lint-format lint-cppcheck lint-tidy
+	$(Q)sh tests/lint/layers.sh
+	$(Q)sh tests/lint/headers.sh
+
+format:
+	$(Q)clang-format -i $(C_FILES)
+lint-format:
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+
+# cppcheck does not know the cleanup attribute; leaks are for the sanitizers and valgrind to find.
+lint-cppcheck:
+	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	  --suppress=missingIncludeSystem --suppress=memleak --suppress=memleakOnRealloc \
+	  --suppress=resourceLeak --error-exitcode=2 -Iinclude -Idaemon -Ictl -j2 daemon ctl
+
+TIDY_FLAGS = -std=gnu17 -D_GNU_SOURCE -Iinclude -Idaemon -Ictl $(call pkg,cflags,$(CTL_LIBS))
+lint-tidy:
+	$(Q)printf '%s\n' $(DAEMON_SOURCES) $(CTL_SOURCES) | \
+	  xargs -P2 -n4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS) 2>/dev/null' sh
+
+# ---- figures and installation ----
+
+bench: packages
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
+
+fill = sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@docdir@|$(docdir)|g' $(1) >$(DESTDIR)$(2)
+install: all
+	install -Dm755 $(BUILD)/aftersalesd $(DESTDIR)$(sbindir)/aftersalesd
+	install -Dm755 $(BUILD)/aftersalesctl $(DESTDIR)$(bindir)/aftersalesctl
+	install -Dm644 README.md $(DESTDIR)$(docdir)/README.md
+	install -d $(DESTDIR)$(sysconfdir)/aftersalesd $(DESTDIR)$(dbusdatadir)/system-services \
+	  $(DESTDIR)$(unitdir)
+	test -e $(DESTDIR)$(sysconfdir)/aftersalesd/aftersalesd.yaml || \
+	  install -m644 conf/aftersalesd.yaml $(DESTDIR)$(sysconfdir)/aftersalesd/aftersalesd.yaml
+	install -Dm644 conf/org.aftersales1.conf $(DESTDIR)$(dbusdatadir)/system.d/org.aftersales1.conf
+	install -Dm644 conf/org.aftersales1.xml $(DESTDIR)$(dbusdatadir)/interfaces/org.aftersales1.xml
+	$(call fill,conf/org.aftersales1.service.in,$(dbusdatadir)/system-services/org.aftersales1.service)
+	$(call fill,systemd/aftersalesd.service.in,$(unitdir)/aftersalesd.service)
+	install -Dm644 systemd/aftersalesd.sysusers $(DESTDIR)$(sysusersdir)/aftersalesd.conf
+
+clean:
+	rm -rf build

@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs suites of tests and adds them up; the last line is "N passed, N failed, N skipped".
+
+Each argument is a suite: a name, "=", and a command. A suite says itself how many tests it ran, in the words of
+cmocka or of unittest; a command that says neither is one test, passed when it exits with 0.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+TAIL = 60  # lines shown of a suite that failed
+
+
+def count(output, status):
+    """(passed, failed, skipped) of what a suite printed."""
+    passed = failed = skipped = 0
+    ran = re.findall(r"^Ran (\d+) tests? in", output, re.M)
+    if ran:
+        total = sum(map(int, ran))
+        for words in re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", output, re.M):
+            numbers = dict(re.findall(r"(\w+)=(\d+)", words))
+            failed += int(numbers.get("failures", 0)) + int(numbers.get("errors", 0))
+            failed += int(numbers.get("successes", 0))  # of tests expected to fail
+            skipped += int(numbers.get("skipped", 0))
+        passed = max(total - failed - skipped, 0)
+    elif "[==========]" in output:
+        passed = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", output)))
+        failed = sum(map(int, re.findall(r"\[  FAILED  \] \w+: *(\d+) test", output)))
+        skipped = sum(map(int, re.findall(r"\[  SKIPPED \] \w+: *(\d+) test", output)))
+    elif status == 0 and re.search(r"^skipped: ", output, re.M):
+        skipped = 1
+    else:
+        passed, failed = (1, 0) if status == 0 else (0, 1)
+    if status != 0 and failed == 0:
+        failed = 1  # it died, or was killed by a sanitizer
+    return passed, failed, skipped
+
+
+def run(name, command):
+    began = time.monotonic()
+    done = subprocess.run(shlex.split(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace")
+    passed, failed, skipped = count(done.stdout, done.returncode)
+    seconds = time.monotonic() - began
+    print(f"  {name:<34} {passed:6} passed {failed:4} failed {skipped:4} skipped {seconds:7.1f} s", flush=True)
+    lines = done.stdout.splitlines()
+    if failed:
+        print("\n".join("    | " + line for line in lines[-TAIL:]), flush=True)
+    else:
+        for line in lines:
+            if re.match(r"(skipped: |figure: |compared \d)", line) or "skipped '" in line:
+                print("    " + line, flush=True)
+    return passed, failed, skipped
+
+
+def main():
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    totals = [0, 0, 0]
+    for suite in sys.argv[1:]:
+        name, _, command = suite.partition("=")
+        for i, n in enumerate(run(name, command)):
+            totals[i] += n
+    passed, failed, skipped = totals
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
