@@ -1,0 +1,483 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a ticket must become, from the events of a script and the policy alone: states, clocks,
+deadlines and escalations. Written from the documented contract, without the daemon's code."""
+
+import collections
+import datetime
+
+from script import USEC
+
+RECEIVED, DISPATCHED, ACCEPTED, VISITED = "received", "dispatched", "accepted", "visited"
+WAITING_PART, WAITING_CUSTOMER = "waiting_part", "waiting_customer"
+RESOLVED, FOLLOWED_UP, CLOSED, VOIDED = "resolved", "followed_up", "closed", "voided"
+WAITING = {WAITING_PART, WAITING_CUSTOMER}
+ACTIVE = {RECEIVED, DISPATCHED, ACCEPTED, VISITED}
+WORK = ACTIVE | WAITING
+ENDED = {CLOSED, VOIDED}
+ALL = WORK | ENDED | {RESOLVED, FOLLOWED_UP}
+
+ClockRule = collections.namedtuple("ClockRule", "runs pauses fixed", defaults=((), None))
+CLOCKS = {
+    "response": ClockRule({RECEIVED, DISPATCHED}),
+    "visit": ClockRule({ACCEPTED}, WAITING, "appointment"),
+    "resolve": ClockRule(ACTIVE, WAITING, "promised_at"),
+    "followup": ClockRule({RESOLVED, FOLLOWED_UP}),
+    "waiting": ClockRule(WAITING),
+}
+
+# What a transition does to the state: a state, None (it stays) or "?" (its effect says).
+Move = collections.namedtuple("Move", "states to takes needs", defaults=("", ""))
+WORKING = "technician parts_used fault_code serial"
+MOVES = {
+    "Transfer": Move({RECEIVED, DISPATCHED, ACCEPTED}, RECEIVED, "subcentre", "subcentre note"),
+    "Dispatch": Move(ACTIVE, DISPATCHED, "dealer"),
+    "Decline": Move({DISPATCHED, ACCEPTED}, RECEIVED, "", "note"),
+    "Accept": Move({RECEIVED, DISPATCHED}, ACCEPTED, "technician appointment"),
+    "Appoint": Move({ACCEPTED, VISITED} | WAITING, None, "appointment technician", "appointment"),
+    "Promise": Move(WORK, None, "promised_at", "promised_at"),
+    "Visit": Move({ACCEPTED, VISITED}, VISITED, WORKING),
+    "WaitPart": Move({ACCEPTED, VISITED}, WAITING_PART, "wait_reason", "wait_reason"),
+    "WaitCustomer": Move(ACTIVE, WAITING_CUSTOMER, "wait_reason", "wait_reason"),
+    "Resume": Move(WAITING, "?"),
+    "Resolve": Move(ACTIVE, RESOLVED, "result " + WORKING, "result"),
+    "FollowUp": Move({RESOLVED}, "?", "outcome satisfaction reopen_reason", "outcome"),
+    "Decide": Move({RESOLVED}, "?", "decision reopen_reason", "decision note"),
+    "Close": Move({FOLLOWED_UP}, CLOSED),
+    "Reopen": Move({RESOLVED, FOLLOWED_UP, CLOSED}, "?", "reopen_reason", "reopen_reason"),
+    "Void": Move(WORK, VOIDED, "void_reason duplicate_of", "void_reason"),
+    "OverrideWarranty": Move(WORK | {RESOLVED}, None, "warranty", "warranty note"),
+    "Update": Move(WORK | {RESOLVED, FOLLOWED_UP}, None,
+                   "type priority customer_name phone address product serial purchase_date"
+                   " description fault_code"),
+    "Comment": Move(ALL, None, "", "note"),
+}
+OPTIONS = {"note", "by", "at", "revision", "request_id"}
+FUTURE = ("promised_at", "appointment")
+
+Escalation = collections.namedtuple("Escalation", "clock cycle level cause role recipient due_at")
+
+
+class Refused(Exception):
+    """Its text is the name of the error."""
+
+
+class Clock:
+    def __init__(self, name, cycle, at):
+        self.name = name
+        self.cycle = cycle
+        self.started = at
+        self.stopped = None
+        self.fixed = None
+        self.target = 0
+        self.level = 0
+        self.pauses = []  # [since, until], until None while it lasts
+        self.deadline = self.next = None
+
+    def paused(self):
+        return bool(self.pauses) and self.pauses[-1][1] is None
+
+    def running(self):
+        return self.stopped is None and not self.paused()
+
+    def restart(self, fixed, target):
+        """A new cycle over the same times."""
+        self.cycle += 1
+        self.fixed = fixed
+        self.target = 0 if fixed else target.seconds[self.name]
+        self.level = 0 if target.ladder.warn_percent else 1
+
+    def instant_after(self, calendar, duration):
+        """When it has run so long; None when it does not before its pause."""
+        since = self.started
+        for pause, resume in self.pauses:
+            ran = calendar.elapsed(since, pause)
+            if ran >= duration:
+                break
+            if resume is None:
+                return None
+            duration -= ran
+            since = resume
+        return calendar.add(since, duration)
+
+    def instant(self, target, offset):
+        if self.fixed:
+            return target.calendar.add(self.fixed, offset)
+        return self.instant_after(target.calendar, self.target * USEC + offset)
+
+    def event(self, target):
+        """When the next event happens: the warning, then the rungs and repetitions."""
+        if self.level > 0:
+            return self.instant(target, target.ladder.offset(self.level))
+        if self.fixed:
+            allowed = max(target.calendar.elapsed(self.started, self.fixed), 0)
+        else:
+            allowed = self.target * USEC
+        return self.instant(target, -(allowed * (100 - target.ladder.warn_percent) // 100))
+
+    def plan(self, target):
+        self.deadline = self.instant(target, 0)
+        self.next = self.event(target) if self.running() else None
+
+
+class Ticket:
+    def __init__(self, model, event):
+        self.model = model
+        self.fields = dict.fromkeys(("appointment", "promised_at"))
+        self.fields |= {"priority": "normal"} | event.fields
+        self.reference = event.reference
+        self.subcentre = self.fields.get("subcentre")
+        self.dealer = self.fields.get("dealer")
+        self.state = RECEIVED
+        self.owner = None
+        self.clocks = {}
+        self.escalations = []
+        self.revision = self.lift = self.attempts = 0
+        self.changed_at = event.at
+        self.attempt_day = self.resolver = self.resume_state = None
+        self.overdue = False
+        self.next = None
+
+    # ---- clocks ----
+
+    def target(self):
+        return self.model.policy.target(self.fields["type"], self.fields["priority"])
+
+    def set_clock(self, name, at):
+        rule, target, clock = CLOCKS[name], self.target(), self.clocks.get(name)
+        fixed = self.fields[rule.fixed] if rule.fixed else None
+        alive = clock is not None and clock.stopped is None
+        if self.state not in rule.runs and not (alive and self.state in rule.pauses):
+            if alive:
+                self.stop(clock, at)
+            return
+        if not alive:
+            clock = self.clocks[name] = Clock(name, clock.cycle if clock else 0, at)
+            clock.restart(fixed, target)
+        elif clock.fixed != fixed or (not fixed and clock.target != target.seconds[name]):
+            clock.restart(fixed, target)
+        if self.state in rule.pauses and not fixed:
+            if not clock.paused():
+                clock.pauses.append([at, None])
+        elif clock.paused():
+            clock.pauses[-1][1] = at
+        clock.plan(target)
+
+    def stop(self, clock, at):
+        if clock.paused():
+            clock.pauses[-1][1] = at
+        clock.stopped = at
+        clock.plan(self.target())
+        self.overdue |= clock.deadline < at
+
+    def set_clocks(self, at):
+        for name in CLOCKS:
+            self.set_clock(name, at)
+        self.arm()
+
+    def arm(self):
+        self.next = min((c.next for c in self.clocks.values() if c.next is not None), default=None)
+
+    def pass_time(self, now):
+        """Everything that was due before now happens."""
+        while self.next is not None and self.next < now:
+            clock = next(c for c in self.clocks.values() if c.next == self.next)
+            self.fire(clock)
+            clock.plan(self.target())
+            self.arm()
+
+    def fire(self, clock):
+        ladder = self.target().ladder
+        if clock.level == 0:
+            cause, role = "warning", "owner"
+        else:
+            cause = "rung" if clock.level <= len(ladder.recipients) else "repeat"
+            role = ladder.recipients[min(clock.level - 1 + self.lift, len(ladder.recipients) - 1)]
+            self.overdue = True
+        self.escalate(clock.name, clock.cycle, clock.level, cause, role, clock.next)
+        clock.level += 1
+
+    def escalate(self, clock, cycle, level, cause, role, due_at):
+        recipient = self.model.recipient(role, self)
+        self.escalations.append(Escalation(clock, cycle, level, cause, role, recipient, due_at))
+
+    def rung(self):
+        rungs = len(self.target().ladder.recipients)
+        return max((min(clock.level - 1, rungs) for clock in self.clocks.values()
+                    if clock.stopped is None and clock.level > 0), default=0)
+
+    def busy_dealer(self):
+        return None if self.state in ENDED else self.dealer
+
+    # ---- transitions ----
+
+    def check(self, method, fields, at):
+        """Refuses what is wrong with a call, whatever it would do."""
+        move = MOVES[method]
+        if fields.get("revision", self.revision) != self.revision:
+            raise Refused("StaleRevision")
+        if at < self.changed_at:
+            raise Refused("InvalidValue")
+        if self.state not in move.states:
+            raise Refused("InvalidState")
+        if fields.keys() - OPTIONS - set(move.takes.split()):
+            raise Refused("UnknownField")
+        if set(move.needs.split()) - fields.keys():
+            raise Refused("MissingField")
+        if any(fields.get(name, at + 1) <= at for name in FUTURE):
+            raise Refused("InvalidValue")
+
+    def move(self, method, fields, now):
+        at = fields.get("at", now)
+        self.check(method, fields, at)
+        refuse = getattr(self, f"may_{method}", None)
+        if refuse:
+            refuse(fields)
+        self.fields |= {key: value for key, value in fields.items() if key not in OPTIONS}
+        to = MOVES[method].to
+        before = self.state
+        self.state = to if to and to != "?" else before
+        effect = getattr(self, f"do_{method}", None)
+        if effect:
+            effect(fields, at, before)
+        self.enter(at)
+        if to == "?" and self.state in (RECEIVED, DISPATCHED) and before not in WAITING:
+            ladder = self.target().ladder
+            role = ladder.recipients[min(self.lift, len(ladder.recipients) - 1)]
+            self.escalate("reopened", self.lift, 0, "reopened", role, at)
+
+    def enter(self, at):
+        self.revision += 1
+        self.changed_at = at
+        if self.state in WORK - {RECEIVED}:
+            self.owner = self.dealer or self.subcentre
+        elif self.state in (RESOLVED, FOLLOWED_UP):
+            self.owner = self.model.department("business") or self.subcentre
+        else:
+            self.owner = self.subcentre
+        self.set_clocks(at)
+
+    def may_Transfer(self, fields):
+        self.model.company.check_unit(fields["subcentre"], "subcentre")
+
+    def do_Transfer(self, fields, _at, _before):
+        self.subcentre, self.dealer = fields["subcentre"], None
+
+    def may_Dispatch(self, fields):
+        named = fields.get("dealer")
+        if self.fields["priority"] == "special":
+            if named:
+                raise Refused("RuleViolated")
+        elif named or (self.state == RECEIVED and self.dealer):
+            self.model.check_dealer(named or self.dealer, self.subcentre)
+        else:
+            self.model.choose_dealer(self.subcentre, self.fields["region"])
+
+    def do_Dispatch(self, fields, _at, before):
+        if self.fields["priority"] == "special":
+            self.dealer = None
+        elif "dealer" in fields:
+            self.dealer = fields["dealer"]
+        elif before != RECEIVED or not self.dealer:
+            self.dealer = self.model.choose_dealer(self.subcentre, self.fields["region"])
+
+    def do_Decline(self, _fields, _at, _before):
+        self.dealer = self.fields["appointment"] = None
+
+    def may_Accept(self, _fields):
+        if self.state == RECEIVED and self.fields["priority"] != "special":
+            raise Refused("InvalidState")
+
+    def do_WaitPart(self, _fields, _at, before):
+        self.resume_state = before
+
+    do_WaitCustomer = do_WaitPart
+
+    def do_Resume(self, _fields, _at, _before):
+        self.state = self.resume_state
+
+    def may_Resolve(self, _fields):
+        if self.fields["type"] in self.model.policy.tickets["visit_required"]:
+            if self.state != VISITED:
+                raise Refused("RuleViolated")
+
+    def do_Resolve(self, fields, _at, _before):
+        self.resolver = fields.get("by")
+
+    def may_FollowUp(self, fields):
+        if fields.get("by") == self.resolver:
+            raise Refused("RuleViolated")
+        if fields["outcome"] == "dissatisfied" and "reopen_reason" not in fields:
+            raise Refused("MissingField")
+
+    def do_FollowUp(self, fields, at, _before):
+        if fields["outcome"] == "satisfied":
+            self.state = FOLLOWED_UP
+        elif fields["outcome"] == "dissatisfied":
+            self.do_Reopen(fields, at, RESOLVED)
+        else:
+            day = self.model.local_day(at)
+            self.attempts += day != self.attempt_day
+            self.attempt_day = day
+
+    def may_Decide(self, _fields):
+        if self.attempts < int(self.model.policy.tickets["followup_attempts"]):
+            raise Refused("RuleViolated")
+
+    def do_Decide(self, fields, at, _before):
+        if fields["decision"] == "accept":
+            self.state = FOLLOWED_UP
+        else:
+            self.do_Reopen(fields, at, RESOLVED)
+
+    def may_Void(self, fields):
+        if fields["void_reason"] == "duplicate" and "duplicate_of" not in fields:
+            raise Refused("MissingField")
+
+    def do_Reopen(self, _fields, _at, _before):
+        self.state = DISPATCHED if self.dealer else RECEIVED
+        self.lift += 1
+        self.attempts, self.attempt_day = 0, None
+        self.fields |= dict.fromkeys(FUTURE)
+
+
+class Company:
+    """The units, and what they say about who does what."""
+
+    def __init__(self):
+        self.units = {}
+        self.by_region = collections.defaultdict(list)  # (kind, prefix) to codes
+        self.products, self.faults = set(), set()
+
+    def create(self, interface, fields):
+        code = fields["code"]
+        if interface == "Products":
+            self.products.add(code)
+        elif interface == "Faults":
+            self.faults.add(code)
+        elif interface == "Units":
+            self.units[code] = fields
+            for region in fields.get("regions", "").split():
+                if fields.get("active", True):
+                    self.by_region[fields["kind"], region].append(code)
+
+    def department(self, kind):
+        return min((code for code, unit in self.units.items() if unit["kind"] == kind),
+                   default=None)
+
+    def serving(self, kind, region, wanted=lambda _code: True):
+        """The units with the longest prefix of a region."""
+        for digits in range(len(region), 1, -1):
+            codes = [c for c in self.by_region.get((kind, region[:digits]), ()) if wanted(c)]
+            if codes:
+                return codes
+        raise Refused("RuleViolated")
+
+    def check_unit(self, code, kind):
+        unit = self.units.get(code)
+        if unit is None or unit["kind"] != kind or not unit.get("active", True):
+            raise Refused("InvalidValue")
+        return unit
+
+
+class Model:
+    def __init__(self, policy):
+        self.policy = policy
+        self.company = Company()
+        self.tickets = {}
+        self.refused = {}  # line of the script to the error's name
+        self.refused_tickets = set()
+        self.open_of_dealer = collections.Counter()
+        self.requests = set()
+        self.departments = {}
+        self.now = 0
+
+    def local_day(self, at):
+        return datetime.datetime.fromtimestamp(at / USEC, self.policy.zone).date()
+
+    def department(self, kind):
+        if kind not in self.departments:
+            self.departments[kind] = self.company.department(kind)
+        return self.departments[kind]
+
+    def recipient(self, role, ticket):
+        if role == "owner":
+            return ticket.owner
+        if role == "subcentre":
+            return ticket.subcentre
+        return self.department(role)
+
+    def check_dealer(self, dealer, subcentre):
+        if self.company.check_unit(dealer, "dealer")["parent"] != subcentre:
+            raise Refused("InvalidValue")
+
+    def choose_dealer(self, subcentre, region):
+        dealers = self.company.serving(
+            "dealer", region, lambda code: self.company.units[code]["parent"] == subcentre)
+        return min(dealers, key=lambda code: (self.open_of_dealer[code], code))
+
+    def place(self, ticket):
+        fields = ticket.fields
+        if not ticket.subcentre:
+            ticket.subcentre = min(self.company.serving("subcentre", fields["region"]))
+        if ticket.dealer:
+            self.check_dealer(ticket.dealer, ticket.subcentre)
+        elif self.policy.tickets["assign_dealer"] == "true" and fields["priority"] != "special":
+            try:
+                ticket.dealer = self.choose_dealer(ticket.subcentre, fields["region"])
+            except Refused:
+                pass  # it stays with the sub-centre
+
+    def create(self, event):
+        if event.reference in self.tickets:
+            return
+        fields = event.fields
+        if not {"type", "region"} <= fields.keys():
+            raise Refused("MissingField")
+        if (any(fields.get(name, event.at + 1) <= event.at for name in FUTURE)
+                or fields.get("product", "") not in self.company.products | {""}
+                or fields.get("fault_code", "") not in self.company.faults | {""}):
+            raise Refused("InvalidValue")
+        ticket = Ticket(self, event)
+        self.place(ticket)
+        self.tickets[event.reference] = ticket
+        self.open_of_dealer[ticket.busy_dealer()] += 1
+        ticket.enter(event.at)
+
+    def play_ticket(self, event, method):
+        if method == "Create":
+            self.create(event)
+            return
+        ticket = self.tickets[event.reference]
+        before = ticket.busy_dealer()
+        ticket.pass_time(event.at)
+        ticket.move(method, event.fields, event.at)
+        self.open_of_dealer[before] -= 1
+        self.open_of_dealer[ticket.busy_dealer()] += 1
+
+    def play(self, event):
+        self.now = event.at
+        interface, _, method = event.method.partition(".")
+        request = event.fields.get("request_id")
+        if request in self.requests:
+            return
+        if interface not in ("Tickets", "-"):
+            self.company.create(interface, event.fields)
+        if interface != "Tickets" or event.reference in self.refused_tickets:
+            return
+        try:
+            self.play_ticket(event, method)
+        except Refused as refused:
+            self.refused[event.line] = str(refused)
+            if event.reference not in self.tickets:
+                self.refused_tickets.add(event.reference)
+        else:
+            if request:
+                self.requests.add(request)
+
+    def finish(self):
+        """The end: whatever is due by then has happened."""
+        for ticket in self.tickets.values():
+            ticket.pass_time(self.now)
+            for clock in ticket.clocks.values():
+                if clock.stopped is None and clock.deadline is not None and not clock.paused():
+                    ticket.overdue |= clock.deadline < self.now
