@@ -263,6 +263,13 @@ static int warn_missing_year(void *userdata _unused_, const char *calendar, int 
         return 0;
 }
 
+/* What was handled gets its answer; what is only noted is kept. */
+static int finish(App *app) {
+        int r = committer_commit(app->committer);
+
+        return r < 0 ? r : store_flush(app->store);
+}
+
 int app_run(const AppOptions *options) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options, .clock = options->clock };
@@ -284,10 +291,8 @@ int app_run(const AppOptions *options) {
         sd_notify(false, "READY=1\nSTATUS=serving");
         r = sd_event_loop(app.event);
         sd_notify(false, "STOPPING=1");
-        if (r == 0)
-                r = committer_commit(app.committer);
-        if (r == 0)
-                r = store_flush(app.store);
+        if (finish(&app) < 0 || r != 0) /* losing the bus ends the loop with a positive code */
+                return EXIT_FAILURE;
         log_info("ended");
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return EXIT_SUCCESS;
 }

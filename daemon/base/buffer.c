@@ -2,23 +2,24 @@
 
 #include "base/buffer.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
 #define BUFFER_FIRST_SIZE 256
 
 void store_be16(uint8_t *p, uint16_t value) {
-        value = __builtin_bswap16(value);
+        value = htobe16(value);
         memcpy(p, &value, sizeof(value));
 }
 
 void store_be32(uint8_t *p, uint32_t value) {
-        value = __builtin_bswap32(value);
+        value = htobe32(value);
         memcpy(p, &value, sizeof(value));
 }
 
 void store_be64(uint8_t *p, uint64_t value) {
-        value = __builtin_bswap64(value);
+        value = htobe64(value);
         memcpy(p, &value, sizeof(value));
 }
 
@@ -26,7 +27,7 @@ uint64_t load_be64(const uint8_t *p) {
         uint64_t value;
 
         memcpy(&value, p, sizeof(value));
-        return __builtin_bswap64(value);
+        return be64toh(value);
 }
 
 void buffer_done(Buffer *buffer) {
@@ -47,9 +48,9 @@ static bool buffer_reserve(Buffer *buffer, size_t more) {
                 return false;
         if (buffer->allocated - buffer->size >= more)
                 return true;
-        while (want - buffer->size < more)
+        while (want - buffer->size < more && want <= SIZE_MAX / 4)
                 want *= 2;
-        data = realloc(buffer->data, want);
+        data = want - buffer->size < more ? NULL : realloc(buffer->data, want);
         if (!data) {
                 buffer->error = -ENOMEM;
                 return false;

@@ -89,7 +89,7 @@ int bus_case_move(BusCall *call, const Transition *transition) {
         if (r < 0)
                 return r;
         r = input_read(call, call->interface->kind->table->type, &input);
-        if (r == 0)
+        if (r == 0 && !due_health(call->bus->due).suspect)
                 r = engine_settle(call->bus->options.engine, call->bus->options.store,
                                   call->interface->kind->number, move.id, call->now);
         if (r == 0) {

@@ -57,13 +57,13 @@ typedef struct Acknowledge {
         Escalation escalation; /* filled when it was done now */
 } Acknowledge;
 
-static int act_acknowledge(BusCall *call, Change *change, const Input *input _unused_,
-                           const void *subject, Request *answer) {
+static int act_acknowledge(BusCall *call, Change *change, const Input *input, const void *subject,
+                           Request *answer) {
         Acknowledge *acknowledge = (Acknowledge *)subject;
 
         answer->id = acknowledge->id;
-        return escalation_acknowledge(change, acknowledge->id, &call->actor, call->now,
-                                      &acknowledge->escalation, &call->refusal);
+        return escalation_acknowledge(change, acknowledge->id, input->call.revision, &call->actor,
+                                      call->now, &acknowledge->escalation, &call->refusal);
 }
 
 /* Options only: no field of an escalation is the caller's. */

@@ -163,6 +163,10 @@ static int check_line(const char *key, const char *text, size_t limit, bool mult
         return field_check_text(&field, text, refusal);
 }
 
+static int refuse_twice(const char *key, Refusal *refusal) {
+        return refuse(refusal, REFUSED_INVALID_VALUE, "%s: is given twice", key);
+}
+
 /* An option: 0, > 0, < 0, or -ENOENT when the key is none. */
 static int read_option(sd_bus_message *m, const char *key, const char *contents,
                        CallOptions *options, Refusal *refusal) {
@@ -170,21 +174,31 @@ static int read_option(sd_bus_message *m, const char *key, const char *contents,
         int r;
 
         if (STREQ(key, AFTERSALES_OPTION_REQUEST_ID)) {
+                if (options->request_id)
+                        return refuse_twice(key, refusal);
                 r = read_text(m, key, contents, &options->request_id, refusal);
                 return r != 0 ? r
                               : check_line(key, options->request_id, REQUEST_ID_MAX_BYTES, false,
                                            refusal);
         }
         if (STREQ(key, AFTERSALES_OPTION_NOTE)) {
+                if (options->note)
+                        return refuse_twice(key, refusal);
                 r = read_text(m, key, contents, &options->note, refusal);
                 return r != 0 ? r : check_line(key, options->note, TEXT_MAX_BYTES, true, refusal);
         }
         if (STREQ(key, AFTERSALES_OPTION_BY)) {
+                if (options->by)
+                        return refuse_twice(key, refusal);
                 r = read_text(m, key, contents, &options->by, refusal);
                 return r != 0 ? r : check_line(key, options->by, NAME_MAX_BYTES, false, refusal);
         }
         if (STREQ(key, AFTERSALES_OPTION_REVISION)) {
+                if (options->revision)
+                        return refuse_twice(key, refusal);
                 r = read_integer(m, key, contents, false, &number, refusal);
+                if (r == 0 && number == 0)
+                        r = refuse(refusal, REFUSED_INVALID_VALUE, "%s: the first one is 1", key);
                 if (r == 0)
                         options->revision = (uint64_t)number;
                 return r;
@@ -192,17 +206,22 @@ static int read_option(sd_bus_message *m, const char *key, const char *contents,
         if (STREQ(key, AFTERSALES_OPTION_AT)) {
                 Field field = { .name = key, .type = FIELD_TIME };
 
+                if (options->at)
+                        return refuse_twice(key, refusal);
                 r = read_integer(m, key, contents, true, &options->at, refusal);
                 return r != 0 ? r : field_check_number(&field, options->at, refusal);
         }
         return -ENOENT;
 }
 
-static int read_extra(sd_bus_message *m, const char *key, const char *contents,
-                      const ExtraKey *extra, Refusal *refusal) {
+static int read_extra(sd_bus_message *m, const char *key, const char *contents, ExtraKey *extra,
+                      Refusal *refusal) {
         for (; extra && extra->name; extra++) {
                 if (!STREQ(key, extra->name))
                         continue;
+                if (extra->given)
+                        return refuse_twice(key, refusal);
+                extra->given = true;
                 if (extra->type == 'b')
                         return read_flag(m, key, contents, extra->value, refusal);
                 if (extra->type == 's')
@@ -212,12 +231,20 @@ static int read_extra(sd_bus_message *m, const char *key, const char *contents,
         return -ENOENT;
 }
 
-static int refuse_unknown(const RecordType *type, const char *key, Refusal *refusal) {
-        const char *names[RECORD_FIELDS_MAX + 1] = {}, *nearest;
+static const char *const option_names[] = { AFTERSALES_OPTION_REQUEST_ID,
+                                            AFTERSALES_OPTION_REVISION, AFTERSALES_OPTION_NOTE,
+                                            AFTERSALES_OPTION_BY, AFTERSALES_OPTION_AT };
+
+static int refuse_unknown(const RecordType *type, const char *key, bool options, Refusal *refusal) {
+        const char *names[RECORD_FIELDS_MAX + ELEMENTS(option_names) + 1] = {}, *nearest;
         char clean[NAME_MAX_BYTES];
+        size_t n = 0;
 
         for (size_t i = 0; i < type->n_fields && i < RECORD_FIELDS_MAX; i++)
-                names[i] = type->fields[i].name;
+                if (!(type->fields[i].marks & FIELD_HIDDEN))
+                        names[n++] = type->fields[i].name;
+        for (size_t i = 0; options && i < ELEMENTS(option_names); i++)
+                names[n++] = option_names[i];
         nearest = text_nearest(key, names);
         return refuse(refusal, REFUSED_UNKNOWN_FIELD, "there is no field '%s'%s%s%s",
                       text_escape(key, clean, sizeof(clean)), nearest ? "; did you mean '" : "",
@@ -225,7 +252,7 @@ static int refuse_unknown(const RecordType *type, const char *key, Refusal *refu
 }
 
 static int read_entry(sd_bus_message *m, const RecordType *type, void *record, FieldMask *given,
-                      CallOptions *options, const ExtraKey *extra, Refusal *refusal) {
+                      CallOptions *options, ExtraKey *extra, Refusal *refusal) {
         const char *key, *contents;
         const Field *field;
         size_t position;
@@ -246,11 +273,11 @@ static int read_entry(sd_bus_message *m, const RecordType *type, void *record, F
         field = r == -ENOENT ? record_field(type, key, &position) : NULL;
         if (field && !(field->marks & FIELD_HIDDEN)) {
                 if (field_mask_has(given, position))
-                        return refuse(refusal, REFUSED_INVALID_VALUE, "%s: is given twice", key);
+                        return refuse_twice(key, refusal);
                 r = read_field(m, field, contents, record, refusal);
                 field_mask_set(given, position);
         } else if (r == -ENOENT)
-                r = refuse_unknown(type, key, refusal);
+                r = refuse_unknown(type, key, options, refusal);
         if (r != 0)
                 return r;
         r = sd_bus_message_exit_container(m);
@@ -258,7 +285,7 @@ static int read_entry(sd_bus_message *m, const RecordType *type, void *record, F
 }
 
 int fields_read(sd_bus_message *m, const RecordType *type, void *record, FieldMask *given,
-                CallOptions *options, const ExtraKey *extra, Refusal *refusal) {
+                CallOptions *options, ExtraKey *extra, Refusal *refusal) {
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");

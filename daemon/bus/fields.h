@@ -21,6 +21,7 @@ typedef struct ExtraKey {
         const char *name;
         char type;   /* 'b', 'x' or 's' */
         void *value; /* bool *, int64_t *, const char ** */
+        bool given;  /* filled by fields_read() */
 } ExtraKey;
 
 /* Reads the a{sv} that comes next. Fields of the type go into the (empty) record and the mask;
@@ -28,7 +29,7 @@ typedef struct ExtraKey {
  * are checked by the field table. 0, > 0 refused, negative errno; the record is the caller's to
  * free in any case. */
 int fields_read(sd_bus_message *m, const RecordType *type, void *record, FieldMask *given,
-                CallOptions *options, const ExtraKey *extra, Refusal *refusal);
+                CallOptions *options, ExtraKey *extra, Refusal *refusal);
 
 /* Appends the record as a{sv}; personal fields are masked unless `personal`. */
 int fields_append(sd_bus_message *m, const RecordType *type, const void *record, bool personal);

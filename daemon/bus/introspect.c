@@ -122,7 +122,7 @@ void bus_print_introspection(FILE *file) {
         fprintf(file,
                 "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n"
                 "          \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n\n"
-                "<!-- The interface of aftersalesd, written by 'aftersalesd --introspect'.\n\n"
+                "<!-- The interface of aftersalesd, as its option introspect writes it.\n\n"
                 "     Ids are t (the site in the upper 16 bits), times x in microseconds since 1970 UTC,\n"
                 "     money x in fen, dates s (YYYY-MM-DD), enumerations s. What is not given is not in a\n"
                 "     dictionary. The dictionary of a changing call also takes request_id (s: a repetition\n"

@@ -437,5 +437,5 @@ const BusInterface clock_interface = {
         .name = AFTERSALES_CLOCK,
         .methods = clock_methods,
         .manual_clock = true,
-        .doc = "The clock of a service started with --clock=manual: it stands still until it is set.",
+        .doc = "The clock of a service whose option clock is manual: it stands still until it is set.",
 };

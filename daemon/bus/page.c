@@ -55,8 +55,9 @@ int rows_close(sd_bus_message *reply) {
 int page_answer(BusCall *call, const RecordType *type, const char *ended_key, ListPage list) {
         _cleanup_free_ void *record = calloc(1, type->size);
         Page page = { .record = record, .filter = { .record = record, .actor = &call->actor } };
-        ExtraKey extra[] = { { ended_key, 'b', &page.filter.ended },
-                             { call->interface->kind ? "rung" : NULL, 'x', &page.filter.rung },
+        ExtraKey extra[] = { { ended_key, 'b', &page.filter.ended, false },
+                             { call->interface->kind ? "rung" : NULL, 'x', &page.filter.rung,
+                               false },
                              {} };
         RowSink sink = { call, type };
         char next[LIST_CURSOR_SIZE];
@@ -67,6 +68,8 @@ int page_answer(BusCall *call, const RecordType *type, const char *ended_key, Li
         r = fields_read(call->m, type, record, &page.filter.given, NULL, extra, &call->refusal);
         if (r == 0)
                 r = check_filter(call, type, &page.filter);
+        if (r == 0 && page.filter.rung < 0)
+                r = refuse(&call->refusal, REFUSED_INVALID_VALUE, "rung: must not be negative");
         if (r == 0)
                 r = MIN(sd_bus_message_read(call->m, "su", &page.cursor, &page.limit), 0);
         if (r == 0)

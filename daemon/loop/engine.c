@@ -163,8 +163,10 @@ int case_arm(const Engine *engine, const Kind *kind, Case *c, int64_t now) {
         for (size_t i = 0; i < c->clocks.n; i++) {
                 Clock *clock = &clocks[i];
                 int64_t ended = clock->stopped_at ? clock->stopped_at : now;
-                int r = clock_schedule(clock, &target->timing);
+                int r;
 
+                clock->level = MAX(clock->level, ladder_first_level(target->timing.ladder));
+                r = clock_schedule(clock, &target->timing);
                 if (r < 0)
                         return r;
                 if (clock->deadline && clock->deadline < ended)
@@ -259,17 +261,18 @@ static int check_scope(const Call *call, const Kind *kind, const Case *c, Refusa
 
         if (actor_in_scope(call->actor, c->subcentre, c->dealer))
                 return 0;
-        return refuse(refusal, REFUSED_SCOPE, "%s is outside of your scope (%s)",
-                      case_number(kind->letter, c->id, number),
+        return refuse(refusal, REFUSED_SCOPE, "%s of sub-centre %s is outside of your scope (%s)",
+                      c->id ? case_number(kind->letter, c->id, number) : kind->name, c->subcentre,
                       call->actor->unit ? call->actor->unit : "none");
 }
 
-static int check_missing(const RecordType *type, const FieldMask *given, unsigned mark,
-                         const char *needs, const char *verb, Refusal *refusal) {
+/* An empty text is as good as none. */
+static int check_missing(const RecordType *type, const Call *call, unsigned mark, const char *needs,
+                         const char *verb, Refusal *refusal) {
         for (size_t i = 0; i < type->n_fields; i++) {
                 const Field *field = &type->fields[i];
 
-                if (!field_mask_has(given, i) &&
+                if (!(field_mask_has(&call->given, i) && field_is_set(field, call->fields)) &&
                     ((field->marks & mark) || names_have(needs, field->name)))
                         return refuse(refusal, REFUSED_MISSING_FIELD, "%s needs the field %s (%s)",
                                       verb, field->name, field->doc);
@@ -321,6 +324,22 @@ static int answer_existing(Change *change, const Kind *kind, const Call *call, u
         return r;
 }
 
+/* What is reported later happened after what is known already, and not in the future. */
+static int check_at(const Call *call, int64_t earliest, const char *number, Refusal *refusal) {
+        char text[TIME_TEXT_SIZE];
+
+        if (!call->at)
+                return 0;
+        if (call->at > call->now)
+                return refuse(refusal, REFUSED_INVALID_VALUE,
+                              "at: lies in the future; now it is %s", time_format(call->now, text));
+        if (call->at < earliest)
+                return refuse(refusal, REFUSED_INVALID_VALUE,
+                              "at: lies before the last change of %s, which was at %s", number,
+                              time_format(earliest, text));
+        return 0;
+}
+
 static int create_step(Step *step, const Call *call, Head *ret) {
         const RecordType *type = step->kind->table->type;
         Case *c = step->item;
@@ -352,7 +371,7 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
                 .change = change,
                 .kind = kind,
                 .actor = call->actor,
-                .now = call->now,
+                .now = call->at ? call->at : call->now,
                 .item = c,
                 .given = &call->given,
                 .note = call->note,
@@ -366,7 +385,9 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
                 return -ENOMEM;
         r = check_settable(type, &call->given, refusal);
         if (r == 0)
-                r = check_missing(type, &call->given, FIELD_REQUIRED, NULL, "create", refusal);
+                r = check_missing(type, call, FIELD_REQUIRED, NULL, "create", refusal);
+        if (r == 0)
+                r = check_at(call, 0, kind->name, refusal);
         if (r != 0)
                 return r;
         r = kind->find ? kind->find(change_store(change), call->fields, &id) : -ENOENT;
@@ -381,22 +402,6 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
         if (r == 0)
                 *ret_created = true;
         return r;
-}
-
-/* What is reported later happened after what is known already, and not in the future. */
-static int check_at(const Call *call, int64_t earliest, const char *number, Refusal *refusal) {
-        char text[TIME_TEXT_SIZE];
-
-        if (!call->at)
-                return 0;
-        if (call->at > call->now)
-                return refuse(refusal, REFUSED_INVALID_VALUE,
-                              "at: lies in the future; now it is %s", time_format(call->now, text));
-        if (call->at < earliest)
-                return refuse(refusal, REFUSED_INVALID_VALUE,
-                              "at: lies before the last change of %s, which was at %s", number,
-                              time_format(earliest, text));
-        return 0;
 }
 
 static int check_move(const Kind *kind, const Transition *transition, const Case *c,
@@ -424,8 +429,7 @@ static int check_move(const Kind *kind, const Transition *transition, const Case
                         refusal);
         if (r != 0)
                 return r;
-        r = check_missing(kind->table->type, &call->given, 0, transition->needs, transition->name,
-                          refusal);
+        r = check_missing(kind->table->type, call, 0, transition->needs, transition->name, refusal);
         if (r != 0)
                 return r;
         if (transition->needs_note && !call->note)

@@ -59,8 +59,14 @@ int engine_move(const Engine *engine, Change *change, const Kind *kind,
                 const Transition *transition, uint64_t id, const Call *call, Head *ret,
                 Refusal *refusal);
 
-/* The earliest armed instant over all cases, and whose it is. 0 or -ENOENT. */
-int engine_next_due(Store *store, int64_t *ret_at, int *ret_kind, uint64_t *ret_id);
+/* The earliest armed instant over all cases, and whose it is; the one after *position unless that
+ * is empty, which is moved. 0 or -ENOENT. */
+typedef struct DueCase {
+        int64_t at;
+        int kind;
+        uint64_t id;
+} DueCase;
+int engine_next_due(Store *store, Key *position, DueCase *ret);
 /* Lets the next event of a case happen if it is due (its instant has passed), as a change of its
  * own. 0, or -ENOENT: nothing is due. */
 int engine_fire(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now);

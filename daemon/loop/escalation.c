@@ -3,6 +3,7 @@
 #include "loop/escalation.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "aftersales/kinds.h"
 #include "aftersales/limits.h"
@@ -257,8 +258,8 @@ int escalation_raise(Change *change, Escalation *e, int64_t late_after) {
                                                     : notify_single(change, e);
 }
 
-int escalation_acknowledge(Change *change, uint64_t id, const Actor *actor, int64_t now,
-                           Escalation *ret, Refusal *refusal) {
+int escalation_acknowledge(Change *change, uint64_t id, uint64_t revision, const Actor *actor,
+                           int64_t now, Escalation *ret, Refusal *refusal) {
         char number[CASE_NUMBER_SIZE];
         Key key = key_of_id(id);
         Escalation e;
@@ -273,6 +274,11 @@ int escalation_acknowledge(Change *change, uint64_t id, const Actor *actor, int6
         if (!actor_in_scope(actor, e.subcentre, e.dealer))
                 r = refuse(refusal, REFUSED_SCOPE, "%s is outside of your scope (%s)", number,
                            actor->unit);
+        else if (revision && revision != e.revision)
+                r = refuse(refusal, REFUSED_STALE,
+                           "%s is at revision %" PRIu64 ", you have seen %" PRIu64
+                           ": read it again and decide anew",
+                           number, e.revision, revision);
         else if (e.acknowledged_at)
                 r = refuse(refusal, REFUSED_STATE, "%s was acknowledged already, by %s", number,
                            e.acknowledged_by);

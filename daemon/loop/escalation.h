@@ -75,9 +75,10 @@ extern const Index tally_escalation_open;
 /* Stages an escalation (its id is given here) and its notification; one that comes later than
  * `late_after` goes into the recipient's summary. */
 int escalation_raise(Change *change, Escalation *escalation, int64_t late_after);
-/* Records who took it on; the clock runs on. 0 and the escalation (to free), > 0 refused, < 0. */
-int escalation_acknowledge(Change *change, uint64_t id, const Actor *actor, int64_t now,
-                           Escalation *ret, Refusal *refusal);
+/* Records who took it on; the clock runs on. `revision` is what the caller has seen, or 0. 0 and
+ * the escalation (to free), > 0 refused, < 0. */
+int escalation_acknowledge(Change *change, uint64_t id, uint64_t revision, const Actor *actor,
+                           int64_t now, Escalation *ret, Refusal *refusal);
 /* Makes up to `limit` gathered summaries ready: the catch-up is over. *ret: how many were. */
 int notification_release(Change *change, size_t limit, size_t *ret);
 bool notification_is_gathering(Store *store);

@@ -11,15 +11,15 @@
 
 #define REOPENED_CLOCK "reopened"
 
-int engine_next_due(Store *store, int64_t *ret_at, int *ret_kind, uint64_t *ret_id) {
-        Key prefix = {}, position = {}, key;
-        int r = store_index_next(store, &index_due, &prefix, &position, &key);
+int engine_next_due(Store *store, Key *position, DueCase *ret) {
+        Key prefix = {}, key;
+        int r = store_index_next(store, &index_due, &prefix, position, &key);
 
         if (r < 0)
                 return r;
-        *ret_at = due_entry_at(&position);
-        *ret_kind = due_entry_kind(&position);
-        *ret_id = load_be64(key.bytes);
+        *ret = (DueCase){ .at = due_entry_at(position),
+                          .kind = due_entry_kind(position),
+                          .id = load_be64(key.bytes) };
         return 0;
 }
 

@@ -69,7 +69,8 @@ static const ListPath *find_path(const Listing *listing, const ListPath *paths, 
                 size_t position;
 
                 if (record_field(listing->type, paths[i].field, &position) &&
-                    field_mask_has(&listing->filter->given, position))
+                    field_mask_has(&listing->filter->given, position) &&
+                    field_is_set(&listing->type->fields[position], listing->filter->record))
                         return &paths[i];
         }
         return NULL;

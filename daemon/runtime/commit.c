@@ -15,12 +15,25 @@ struct Committer {
         sd_event_source *source; /* runs once the bus has nothing more to hand over */
         int64_t since;           /* when the open batch was first seen; 0: none */
         CommitterCounts counts;
+        bool failing;
         size_t n_watchers;
         struct {
                 CommitWatcher watcher;
                 void *userdata;
         } watchers[WATCHERS_MAX];
 };
+
+/* A full disk fails every commit until there is room: it is said once, and once that it is over. */
+static void say_state(Committer *c, size_t changes, int result) {
+        if (result < 0 && !c->failing)
+                log_at(result == -ENOSPC ? LOG_ERR : LOG_CRIT, "cannot commit %zu changes: %s",
+                       changes, strerror(-result));
+        else if (result == 0 && c->failing && changes > 0)
+                log_notice("changes can be committed again");
+        else
+                return;
+        c->failing = result < 0;
+}
 
 int committer_commit(Committer *c) {
         size_t changes = store_batch_changes(c->store);
@@ -34,9 +47,7 @@ int committer_commit(Committer *c) {
                 c->counts.commits++;
                 c->counts.changes += changes;
         }
-        if (r < 0)
-                log_at(r == -ENOSPC ? LOG_ERR : LOG_CRIT, "cannot commit %zu changes: %s", changes,
-                       strerror(-r));
+        say_state(c, changes, r);
         for (size_t i = 0; i < c->n_watchers; i++)
                 c->watchers[i].watcher(c->watchers[i].userdata, r);
         store_release(c->store);

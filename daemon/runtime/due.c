@@ -28,7 +28,9 @@ struct DueTimer {
         int watch_fd;
         int64_t seen_wall, seen_boot; /* the two clocks when last compared */
         bool suspect;
-        bool failed; /* said so already */
+        bool failed; /* something could not be worked off; tried again after a while */
+        bool said;   /* and was logged, until all goes well again */
+        bool behind; /* the oldest event is late */
 };
 
 /* ---- is the clock to be believed? ---- */
@@ -88,67 +90,104 @@ static int release_summaries(DueTimer *due, int64_t now) {
         return change_apply(change, &origin);
 }
 
-/* The next event, or when none is due the summaries of those that came late. -ENOENT: nothing to
- * do. */
-static int work_once(DueTimer *due, int64_t now) {
-        uint64_t id;
-        int64_t at;
-        int kind, r;
+/* A case that cannot be handled must not hold up all others: it is said once, passed over and tried
+ * again later. */
+static void say_failure(DueTimer *due, const DueCase *at_fault, int r) {
+        char number[CASE_NUMBER_SIZE];
 
-        r = engine_next_due(due->store, &at, &kind, &id);
-        if (r == 0 && at < now)
-                return engine_fire(due->engine, due->store, kind, id, now);
+        if (!due->said && at_fault)
+                log_at(LOG_CRIT, "what is due on %s %s cannot happen: %s; trying again",
+                       engine_kind(due->engine, at_fault->kind)
+                               ? engine_kind(due->engine, at_fault->kind)->name
+                               : "case",
+                       case_number('#', at_fault->id, number), strerror(-r));
+        else if (!due->said)
+                log_error("what is due cannot be worked off: %s; trying again", strerror(-r));
+        due->failed = due->said = true;
+}
+
+/* The next event, or when none is due the summaries of those that came late. Passes over what
+ * stands before *position. -ENOENT: nothing to do. */
+static int work_once(DueTimer *due, Key *position, int64_t now) {
+        Key next = *position;
+        DueCase first;
+        int r;
+
+        r = engine_next_due(due->store, &next, &first);
+        if (r == 0 && first.at < now) {
+                r = engine_fire(due->engine, due->store, first.kind, first.id, now);
+                if (r != -EBADMSG && r != -ENOENT)
+                        return r;
+                say_failure(due, &first, r);
+                *position = next;
+                return 0;
+        }
         return r < 0 && r != -ENOENT ? r : release_summaries(due, now);
 }
 
-static void say_failure(DueTimer *due, int r) {
-        if (!due->failed)
-                log_error("cannot work off what is due: %s; trying again", strerror(-r));
-        due->failed = true;
+/* The earliest instant that is armed, or 0. */
+static int64_t next_instant(DueTimer *due) {
+        Key position = {};
+        DueCase first;
+
+        return engine_next_due(due->store, &position, &first) == 0 ? first.at : 0;
 }
 
 static void arm_timer(DueTimer *due) {
-        uint64_t id;
-        int64_t at;
-        int kind, r;
+        int64_t at = next_instant(due);
 
-        r = engine_next_due(due->store, &at, &kind, &id);
         store_release(due->store);
         if (due->failed)
-                at = wall_clock_now(due->clock) + RETRY_AFTER;
-        else if (r < 0 || due->clock->manual || due->suspect) {
+                sd_event_source_set_time_relative(due->timer, RETRY_AFTER);
+        else if (at && !due->clock->manual && !due->suspect)
+                sd_event_source_set_time(due->timer, (uint64_t)(at + AFTER));
+        else {
                 sd_event_source_set_enabled(due->timer, SD_EVENT_OFF);
                 return;
         }
-        sd_event_source_set_time(due->timer, (uint64_t)(at + AFTER));
         sd_event_source_set_enabled(due->timer, SD_EVENT_ONESHOT);
+}
+
+/* Falling behind is said once, and once that it is over. */
+static void judge_lag(DueTimer *due, int64_t now) {
+        int64_t at = next_instant(due),
+                limit = engine_policy(due->engine)->late_after * USEC_PER_SEC;
+        bool behind = at && now - at > limit;
+
+        if (behind && !due->behind)
+                log_warning("catching up: the oldest event is %" PRId64 " s late",
+                            (now - at) / USEC_PER_SEC);
+        else if (!behind && due->behind)
+                log_notice("caught up with what was due");
+        due->behind = behind;
 }
 
 static int on_slice(sd_event_source *source _unused_, void *userdata) {
         DueTimer *due = userdata;
         int64_t now, began = boot_clock_now();
+        Key position = {};
         int r = 0;
 
         judge_clock(due);
         if (due->suspect)
                 return 0;
+        due->failed = false;
         now = wall_clock_now(due->clock);
+        judge_lag(due, now);
         for (unsigned i = 0; r == 0 && i < DUE_SLICE_EVENTS; i++) {
-                r = work_once(due, now);
+                r = work_once(due, &position, now);
                 if (boot_clock_now() - began > DUE_SLICE_TIME)
                         break;
         }
         if (r < 0 && r != -ENOENT)
-                say_failure(due, r);
-        else
-                due->failed = false;
-        /* The end of the commit arms whatever comes next. */
+                say_failure(due, NULL, r);
+        /* The end of the commit arms whatever comes next, a further slice included. */
         if (store_has_batch(due->store))
                 committer_commit(due->committer);
         else
-                arm_timer(due);
-        if (r == 0)
-                sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+                due_rearm(due);
+        if (!due->failed)
+                due->said = false;
         return 0;
 }
 
@@ -160,22 +199,22 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 }
 
 void due_rearm(DueTimer *due) {
-        uint64_t id;
         int64_t at;
-        int kind;
-        bool backlog;
 
         judge_again(due);
-        backlog = (engine_next_due(due->store, &at, &kind, &id) == 0 &&
-                   at < wall_clock_now(due->clock)) ||
-                  notification_is_gathering(due->store);
-        if (backlog && !due->suspect && !due->failed)
+        at = next_instant(due);
+        if (!due->suspect && !due->failed &&
+            ((at && at < wall_clock_now(due->clock)) || notification_is_gathering(due->store)))
                 sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
         arm_timer(due);
 }
 
-static void on_commit(void *userdata, int result _unused_) {
-        due_rearm(userdata);
+static void on_commit(void *userdata, int result) {
+        DueTimer *due = userdata;
+
+        if (result < 0)
+                say_failure(due, NULL, result);
+        due_rearm(due);
 }
 
 /* ---- the clock being set ---- */
@@ -216,11 +255,9 @@ static int watch_clock(DueTimer *due, sd_event *event) {
 /* ---- as an object ---- */
 
 DueHealth due_health(DueTimer *due) {
-        DueHealth health = { .suspect = due->suspect };
-        uint64_t id;
-        int kind;
+        DueHealth health = { .suspect = due->suspect, .next = next_instant(due) };
 
-        if (engine_next_due(due->store, &health.next, &kind, &id) == 0)
+        if (health.next)
                 health.lag = MAX(wall_clock_now(due->clock) - health.next, INT64_C(0));
         return health;
 }
@@ -234,13 +271,18 @@ void due_accept_clock(DueTimer *due) {
 }
 
 int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
-        uint64_t fired = 0, id;
-        int64_t at;
-        int kind, r;
+        uint64_t fired = 0;
+        int r;
 
-        while ((r = engine_next_due(due->store, &at, &kind, &id)) == 0 && at < until) {
-                due->clock->now = MAX(due->clock->now, at + AFTER);
-                r = engine_fire(due->engine, due->store, kind, id, due->clock->now);
+        for (;;) {
+                Key position = {};
+                DueCase first;
+
+                r = engine_next_due(due->store, &position, &first);
+                if (r < 0 || first.at >= until)
+                        break;
+                due->clock->now = MAX(due->clock->now, first.at + AFTER);
+                r = engine_fire(due->engine, due->store, first.kind, first.id, due->clock->now);
                 if (r < 0)
                         return r;
                 fired++;

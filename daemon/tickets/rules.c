@@ -248,9 +248,20 @@ int ticket_assign_owner(Step *step) {
 
 /* ---- giving to somebody ---- */
 
+/* What was agreed with one dealer does not bind the next one. */
+static void forget_appointment(Step *step) {
+        if (STATE(step->before->state) & (STATE(TICKET_ACCEPTED) | STATE(TICKET_VISITED)))
+                ticket_of(step)->appointment = 0;
+}
+
 int ticket_transfer(Step *step) {
+        const char *subcentre = step->item->subcentre;
         int r = find_subcentre(step);
 
+        if (r == 0 && STREQ(subcentre, step->before->subcentre))
+                r = refuse(step->refusal, REFUSED_INVALID_VALUE,
+                           "subcentre: the ticket is with %s already; name another one", subcentre);
+        forget_appointment(step);
         return r != 0 ? r : set_text(&step->item->dealer, NULL);
 }
 
@@ -258,6 +269,7 @@ int ticket_dispatch(Step *step) {
         Case *c = step->item;
         int r;
 
+        forget_appointment(step);
         if (c->priority == TICKET_SPECIAL) {
                 if (is_given(step, "dealer"))
                         return refuse(
@@ -268,9 +280,9 @@ int ticket_dispatch(Step *step) {
         }
         if (is_given(step, "dealer") && c->dealer)
                 return check_dealer(step);
-        /* The dealer it had from the beginning, unless it comes back from one. */
-        if (c->dealer && step->before->state == TICKET_RECEIVED)
-                return check_dealer(step);
+        /* The dealer it had from the beginning, unless it comes back from one or he has gone. */
+        if (c->dealer && step->before->state == TICKET_RECEIVED && check_dealer(step) == 0)
+                return 0;
         r = assign_dealer(step);
         if (r == -ENOENT)
                 return refuse(step->refusal, REFUSED_RULE,

@@ -190,7 +190,9 @@ static int64_t fixed_promise(const Case *c) {
 }
 
 static const ClockDef clocks[] = {
-        [CLOCK_RESPONSE] = { .runs = S(RECEIVED) | S(DISPATCHED), .doc = "until a dealer accepts" },
+        [CLOCK_RESPONSE] = { .runs = S(RECEIVED) | S(DISPATCHED),
+                             .pauses = WAITING,
+                             .doc = "until a dealer accepts" },
         [CLOCK_VISIT] = { .runs = S(ACCEPTED),
                           .pauses = WAITING,
                           .fixed = fixed_appointment,

@@ -18,7 +18,7 @@ ALL = WORK | ENDED | {RESOLVED, FOLLOWED_UP}
 
 ClockRule = collections.namedtuple("ClockRule", "runs pauses fixed", defaults=((), None))
 CLOCKS = {
-    "response": ClockRule({RECEIVED, DISPATCHED}),
+    "response": ClockRule({RECEIVED, DISPATCHED}, WAITING),
     "visit": ClockRule({ACCEPTED}, WAITING, "appointment"),
     "resolve": ClockRule(ACTIVE, WAITING, "promised_at"),
     "followup": ClockRule({RESOLVED, FOLLOWED_UP}),
