@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "commands.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "aftersales/bus.h"
+#include "aftersales/kinds.h"
+#include "verbs.h"
+
+/* ---- the tables ---- */
+
+typedef enum NounId {
+        NOUN_STATUS,
+        NOUN_CHECK,
+        NOUN_TICKET,
+        NOUN_ESCALATION,
+        NOUN_UNIT,
+        NOUN_PRODUCT,
+        NOUN_SERIAL,
+        NOUN_FAULT,
+        NOUN_CALENDAR,
+        NOUN_HELP,
+} NounId;
+
+static const Noun nouns[] = {
+        [NOUN_STATUS] = { "status", AFTERSALES_MANAGER,
+                          .doc = "how the daemon is: open tickets, delays, warnings" },
+        [NOUN_CHECK] = { "check", AFTERSALES_MANAGER,
+                         .doc = "have every record proved; ends with 1 if one is at fault" },
+        [NOUN_TICKET] = { "ticket", AFTERSALES_TICKETS, "ticket", 'T',
+                          "id,state,type,priority,owner,region,product,armed_at,rung,overdue",
+                          "customer tickets" },
+        [NOUN_ESCALATION] = { "escalation", AFTERSALES_ESCALATIONS, "escalation", LETTER_ESCALATION,
+                              "id,case_id,cause,clock,level,recipient,due_at,acknowledged_by",
+                              "what was not done in time, and who has heard of it" },
+        [NOUN_UNIT] = { "unit", AFTERSALES_UNITS, "unit", 0, "code,name,kind,parent,regions,active",
+                        "departments, sub-centres and dealers" },
+        [NOUN_PRODUCT] = { "product", AFTERSALES_PRODUCTS, "product", 0,
+                           "code,name,line,origin,warranty_months", "models" },
+        [NOUN_SERIAL] = { "serial", AFTERSALES_SERIALS, "serial", 0, "code,product,sold_on,sold_by",
+                          "units sold" },
+        [NOUN_FAULT] = { "fault", AFTERSALES_FAULTS, "fault", 0, "code,symptom,cause,part",
+                         "fault codes" },
+        [NOUN_CALENDAR] = { "calendar", AFTERSALES_CALENDARS, .doc = "working time" },
+        [NOUN_HELP] = { "help", .doc = "this help, or that of a command" },
+};
+
+#define N(name) (1U << NOUN_##name)
+#define MASTERS (N(UNIT) | N(PRODUCT) | N(SERIAL) | N(FAULT))
+
+#define ROWS    FOR_TABLES
+#define LIST    (FOR_TABLES | FOR_LISTS | FOR_FIELDS)
+#define CHANGE  (FOR_FIELDS | FOR_CHANGES)
+
+/* A transition of a ticket; the daemon knows what it needs. */
+#define MOVE(verb, arguments, doc)                                                                 \
+        { N(TICKET), verb, "ID" arguments, doc, verb_transition, CHANGE, 1, 1, false }
+
+static const Command commands[] = {
+        { N(STATUS), NULL, "", NULL, verb_status, 0, 0, 0, false },
+        { N(CHECK), NULL, "", NULL, verb_check, 0, 0, 0, false },
+        { N(HELP), NULL, "[NOUN [VERB]]", NULL, verb_help, 0, 0, 2, true },
+
+        { N(TICKET), "new", "type=TYPE region=CODE [FIELD=VALUE...]",
+          "take a ticket in and print its number; the same reference again gives the same ticket",
+          verb_new, CHANGE, 0, 0, false },
+        { N(TICKET), "list", "[FIELD=VALUE...]",
+          "open tickets with these values, most urgent first; state=STATE or ended=true for "
+          "others, rung=N for those at least so high",
+          verb_list, LIST, 0, 0, false },
+        { N(TICKET), "show", "ID", "all fields and clocks of a ticket", verb_show, ROWS, 1, 1,
+          false },
+        { N(TICKET), "history", "ID", "who changed what, and when", verb_history, ROWS, 1, 1,
+          false },
+        { N(TICKET), "explain", "ID",
+          "how each deadline was counted: which times, which not, and why", verb_explain, ROWS, 1,
+          1, false },
+        MOVE("transfer", " subcentre=CODE --note=TEXT", "hand it to another sub-centre"),
+        MOVE("dispatch", " [dealer=CODE]", "give it to this dealer, or to the least busy one"),
+        MOVE("decline", " --note=TEXT", "the dealer cannot do it"),
+        MOVE("accept", " [technician=NAME] [appointment=TIME]", "take it on"),
+        MOVE("appoint", " appointment=TIME [technician=NAME]", "agree the time of the visit"),
+        MOVE("promise", " promised_at=TIME", "promise the customer when it will be resolved"),
+        MOVE("visit", " [technician=NAME] [parts_used=TEXT] [fault_code=CODE] [serial=CODE]",
+             "a technician has been there"),
+        MOVE("wait-part", " wait_reason=TEXT", "it waits for a part"),
+        MOVE("wait-customer", " wait_reason=TEXT", "it waits for the customer"),
+        MOVE("resume", "", "the waiting is over"),
+        MOVE("resolve",
+             " result=RESULT [technician=NAME] [parts_used=TEXT] [fault_code=CODE] [serial=CODE]",
+             "it is done"),
+        MOVE("follow-up", " outcome=OUTCOME [satisfaction=1..5] [reopen_reason=REASON]",
+             "the customer was asked: satisfied, dissatisfied or unreachable"),
+        MOVE("decide", " decision=accept|reopen [reopen_reason=REASON] --note=TEXT",
+             "decide about a customer who cannot be reached"),
+        MOVE("close", "", "the customer is satisfied: close it"),
+        MOVE("reopen", " reopen_reason=REASON", "the customer is back"),
+        MOVE("void", " void_reason=REASON [duplicate_of=ID]", "it was no ticket"),
+        MOVE("override-warranty", " warranty=in|out|unknown --note=TEXT",
+             "decide about the warranty against the rule"),
+        MOVE("update", " FIELD=VALUE...", "correct what is known about customer and product"),
+        MOVE("comment", " --note=TEXT", "add a remark to its history"),
+
+        { N(ESCALATION), "list", "[FIELD=VALUE...]",
+          "escalations with these values, highest first; acknowledged=false for those nobody has "
+          "taken",
+          verb_list, LIST, 0, 0, false },
+        { N(ESCALATION), "show", "ID", "all fields of an escalation", verb_show, ROWS, 1, 1,
+          false },
+        { N(ESCALATION), "ack", "ID", "take note of it; the clock goes on", verb_acknowledge,
+          FOR_CHANGES, 1, 1, false },
+
+        { MASTERS, "list", "[FIELD=VALUE...]", "those with these values", verb_list, LIST, 0, 0,
+          false },
+        { MASTERS, "show", "CODE", "all fields of one", verb_show, ROWS, 1, 1, false },
+        { MASTERS, "new", "code=CODE FIELD=VALUE...", "add one", verb_new, CHANGE, 0, 0, false },
+        { MASTERS, "update", "CODE FIELD=VALUE...", "change these fields", verb_update, CHANGE, 1,
+          1, false },
+        { MASTERS, "history", "CODE", "who changed what, and when", verb_history, ROWS, 1, 1,
+          false },
+        { MASTERS | N(TICKET) | N(ESCALATION), "fields", "",
+          "the fields: what they mean and where they can be given", verb_fields, ROWS, 0, 0,
+          false },
+
+        { N(CALENDAR), "list", "", "calendars and their time zones", verb_calendar_list, ROWS, 0, 0,
+          false },
+        { N(CALENDAR), "show", "NAME [FROM [UNTIL]]",
+          "working hours day by day: of this month, or from FROM to the end of that month or "
+          "UNTIL; both are dates or months such as 2026-11",
+          verb_calendar_show, ROWS, 1, 3, false },
+        { N(CALENDAR), "check", "", "years without holidays; ends with 1 if there are any",
+          verb_calendar_check, ROWS, 0, 0, false },
+};
+
+/* ---- finding ---- */
+
+const Noun *noun_find(const char *name) {
+        for (size_t i = 0; i < ELEMENTS(nouns); i++)
+                if (STREQ(nouns[i].name, name))
+                        return &nouns[i];
+        return NULL;
+}
+
+static bool belongs(const Command *command, const Noun *noun) {
+        return command->nouns >> (noun - nouns) & 1;
+}
+
+static bool same_verb(const char *a, const char *b) {
+        for (; *a && (*a == *b || (*a == '-' && *b == '_')); a++)
+                b++;
+        return !*a && !*b;
+}
+
+const Command *command_find(const Noun *noun, const char *verb) {
+        for (size_t i = 0; i < ELEMENTS(commands); i++)
+                if (belongs(&commands[i], noun) &&
+                    (commands[i].verb ? verb && same_verb(commands[i].verb, verb) : !verb))
+                        return &commands[i];
+        return NULL;
+}
+
+int noun_report(const Report *report_to, const char *name) {
+        Nearest nearest = { .text = name };
+        char hint[NEAREST_HINT_SIZE];
+
+        for (size_t i = 0; i < ELEMENTS(nouns); i++)
+                nearest_offer(&nearest, nouns[i].name);
+        return report(report_to, EX_USAGE, "there is no '%s'%s", name,
+                      nearest.best ? nearest_hint(&nearest, "", hint) : "; see aftersalesctl help");
+}
+
+int verb_report(const Report *report_to, const Noun *noun, const char *verb) {
+        Nearest nearest = { .text = verb };
+        char hint[NEAREST_HINT_SIZE];
+
+        for (size_t i = 0; i < ELEMENTS(commands); i++)
+                if (commands[i].verb && belongs(&commands[i], noun))
+                        nearest_offer(&nearest, commands[i].verb);
+        return report(report_to, EX_USAGE, "%s: there is no '%s'%s; see aftersalesctl help %s",
+                      noun->name, verb, nearest_hint(&nearest, "", hint), noun->name);
+}
+
+/* ---- help ---- */
+
+#define HELP_INDENT 14
+#define HELP_WIDTH  80
+
+static void write_verbs(FILE *f, const Noun *noun) {
+        size_t column = 0;
+
+        for (size_t i = 0; i < ELEMENTS(commands); i++) {
+                const char *verb = commands[i].verb;
+
+                if (!verb || !belongs(&commands[i], noun))
+                        continue;
+                if (column == 0 || column + strlen(verb) + 1 > HELP_WIDTH) {
+                        fprintf(f, "%s%*s", column > 0 ? "\n" : "", HELP_INDENT, "");
+                        column = HELP_INDENT;
+                }
+                column += (size_t)fprintf(f, " %s", verb);
+        }
+        if (column > 0)
+                fputc('\n', f);
+}
+
+static void write_command(FILE *f, const Noun *noun, const Command *command) {
+        fprintf(f, "aftersalesctl %s%s%s%s%s\n      %s\n", noun->name, command->verb ? " " : "",
+                command->verb ? command->verb : "", *command->arguments ? " " : "",
+                command->arguments, command->doc ? command->doc : noun->doc);
+}
+
+static void write_all(FILE *f) {
+        fputs("aftersalesctl [OPTION...] COMMAND [ARGUMENT...] [FIELD=VALUE...]\n\n", f);
+        for (size_t i = 0; i < ELEMENTS(nouns); i++) {
+                fprintf(f, "  %-*s %s\n", HELP_INDENT - 2, nouns[i].name, nouns[i].doc);
+                write_verbs(f, &nouns[i]);
+        }
+}
+
+static void write_fields(FILE *f, const Noun *noun) {
+        fprintf(f,
+                "\nFields (see aftersalesctl %s fields):\n"
+                "  times   2026-11-23 18:05, 18:05, tomorrow 9:00, now, +2h, -30min,\n"
+                "          2026-11-23T18:05:00Z, 2026-11-23T18:05:00+08:00\n"
+                "  dates   2026-11-23, today, tomorrow, yesterday\n"
+                "  flags   true, false, yes, no\n"
+                "  money   12 or 12.50\n"
+                "  cases   T17, T3.17 (of site 3)\n"
+                "  Personal data does not go into arguments: use --stdin or --ask.\n",
+                noun->name);
+}
+
+static void write_exit_codes(FILE *f) {
+        fputs("\nJSON has the form {\"version\":1,\"rows\":[...]}: fields and numbers are those of\n"
+              "the bus, times microseconds since 1970 UTC, money hundredths.\n"
+              "\nExit codes:\n"
+              "   0  done\n"
+              "   1  it failed, or a check has found something\n"
+              "   4  no such record\n"
+              "   5  the state of the record does not allow it, or it has changed since\n"
+              "  64  wrong usage\n"
+              "  65  a field or value that is not possible\n"
+              "  66  no answer to a question\n"
+              "  69  the daemon or the bus cannot be reached\n"
+              "  75  try again later\n"
+              "  77  not permitted\n",
+              f);
+}
+
+void help_write(FILE *f, const Noun *noun, const Command *command) {
+        unsigned groups = FOR_ALL;
+
+        if (!noun)
+                write_all(f);
+        for (size_t i = 0; noun && i < ELEMENTS(commands); i++)
+                if (belongs(&commands[i], noun) && (!command || command == &commands[i])) {
+                        write_command(f, noun, &commands[i]);
+                        groups |= commands[i].groups;
+                }
+        fputs("\nOptions:\n", f);
+        options_help(f, noun ? groups : FOR_ALL);
+        if (groups & FOR_FIELDS)
+                write_fields(f, noun);
+        if (!noun)
+                write_exit_codes(f);
+}
