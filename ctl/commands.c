@@ -21,6 +21,7 @@ typedef enum NounId {
         NOUN_SERIAL,
         NOUN_FAULT,
         NOUN_CALENDAR,
+        NOUN_CLOCK,
         NOUN_HELP,
 } NounId;
 
@@ -44,6 +45,7 @@ static const Noun nouns[] = {
         [NOUN_FAULT] = { "fault", AFTERSALES_FAULTS, "fault", 0, "code,symptom,cause,part",
                          "fault codes" },
         [NOUN_CALENDAR] = { "calendar", AFTERSALES_CALENDARS, .doc = "working time" },
+        [NOUN_CLOCK] = { "clock", AFTERSALES_MANAGER, .doc = "the clock that the daemon goes by" },
         [NOUN_HELP] = { "help", .doc = "this help, or that of a command" },
 };
 
@@ -132,6 +134,10 @@ static const Command commands[] = {
           verb_calendar_show, ROWS, 1, 3, false },
         { N(CALENDAR), "check", "", "years without holidays; ends with 1 if there are any",
           verb_calendar_check, ROWS, 0, 0, false },
+
+        { N(CLOCK), "accept", "",
+          "the clock is right: escalation goes on after clock_suspect in status", verb_clock_accept,
+          0, 0, 0, false },
 };
 
 /* ---- finding ---- */

@@ -98,6 +98,14 @@ int verb_check(Context *context) {
         return r == 0 && json_object_array_length(faults) > 0 ? EXIT_FAILURE : r;
 }
 
+int verb_clock_accept(Context *context) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_json_ json_object *values = NULL;
+        int r = client_new_call(&context->client, context->noun->interface, "AcceptClock", &m);
+
+        return r == 0 ? client_call(&context->client, m, "", &values) : r;
+}
+
 /* ---- calendars ---- */
 
 int verb_calendar_list(Context *context) {

@@ -24,6 +24,7 @@ int verb_check(Context *context);
 int verb_calendar_list(Context *context);
 int verb_calendar_show(Context *context);
 int verb_calendar_check(Context *context);
+int verb_clock_accept(Context *context);
 int verb_help(Context *context);
 
 /* ---- shared (context.c): 0, an exit code, negative errno ---- */

@@ -48,7 +48,7 @@ static bool buffer_reserve(Buffer *buffer, size_t more) {
                 return false;
         if (buffer->allocated - buffer->size >= more)
                 return true;
-        while (want - buffer->size < more && want <= SIZE_MAX / 4)
+        while (want - buffer->size < more && want <= PTRDIFF_MAX / 2)
                 want *= 2;
         data = want - buffer->size < more ? NULL : realloc(buffer->data, want);
         if (!data) {

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -365,13 +366,31 @@ static int zone_parse(Zone *zone, const uint8_t *data, size_t size) {
         return MIN(r, 0);
 }
 
+/* Reads a file to its end, but at most size bytes. How many, or -errno. Without stdio, whose own
+ * allocation can fail and leave errno at what happened before. */
+static ssize_t file_read(const char *path, uint8_t *data, size_t size) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        size_t used = 0;
+
+        if (fd < 0)
+                return -errno;
+        while (used < size) {
+                ssize_t n = read(fd, data + used, size - used);
+
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                used += (size_t)n;
+        }
+        return (ssize_t)used;
+}
+
 static int zone_read(Zone *zone) {
         const char *directory = getenv("TZDIR");
         _cleanup_free_ uint8_t *data = NULL;
         char path[PATH_MAX];
-        size_t size;
-        FILE *file;
-        int r;
+        ssize_t size;
 
         if (!directory || !*directory)
                 directory = ZONE_DIRECTORY;
@@ -380,18 +399,15 @@ static int zone_read(Zone *zone) {
         data = malloc(ZONE_FILE_BYTES_MAX + 1);
         if (!data)
                 return -ENOMEM;
-        file = fopen(path, "re");
-        if (!file)
-                return errno == ENOTDIR ? -ENOENT : -errno;
-        size = fread(data, 1, ZONE_FILE_BYTES_MAX + 1, file);
-        r = ferror(file) ? -errno : 0;
-        fclose(file);
-        if (r < 0)
-                return r == -EISDIR ? -ENOENT : r;
+        size = file_read(path, data, ZONE_FILE_BYTES_MAX + 1);
+        if (size == -ENOTDIR || size == -EISDIR)
+                return -ENOENT;
+        if (size < 0)
+                return (int)size;
         if (size > ZONE_FILE_BYTES_MAX)
                 return -EBADMSG;
         data[size] = '\0';
-        return zone_parse(zone, data, size);
+        return zone_parse(zone, data, (size_t)size);
 }
 
 /* ---- zones ----------------------------------------------------------------------------------- */

@@ -34,15 +34,20 @@ static int make_refusal(sd_bus_message *m, const Refusal *refusal, sd_bus_messag
         return sd_bus_message_new_method_error(m, ret, &error);
 }
 
-void bus_answer(Bus *bus, sd_bus_message *m, sd_bus_message *reply) {
+static void answer(Bus *bus, const BusInterface *again, sd_bus_message *m, sd_bus_message *reply) {
         if (!store_has_batch(bus->options.store)) {
                 send_now(reply);
                 return;
         }
         assert(bus->n_held < CALLS_HELD_MAX);
-        bus->held[bus->n_held++] = (HeldAnswer){ sd_bus_message_ref(m), sd_bus_message_ref(reply) };
+        bus->held[bus->n_held++] =
+                (HeldAnswer){ sd_bus_message_ref(m), sd_bus_message_ref(reply), again };
         if (bus->n_held == CALLS_HELD_MAX)
                 committer_commit(bus->options.committer);
+}
+
+void bus_answer(Bus *bus, sd_bus_message *m, sd_bus_message *reply) {
+        answer(bus, NULL, m, reply);
 }
 
 void bus_answer_refusal(Bus *bus, sd_bus_message *m, const Refusal *refusal) {
@@ -67,40 +72,6 @@ int bus_failure(int r, const char *interface, const char *member, Refusal *refus
         log_error("%s.%s failed: %s", interface, member, strerror(-r));
         return refuse(refusal, REFUSED_INTERNAL,
                       "a fault of the daemon (%s); nothing was changed, see its log", strerror(-r));
-}
-
-/* What was held back was never true: each of the callers hears that nothing has happened. */
-static void answer_failed_commit(sd_bus_message *m, int result) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        Refusal refusal;
-
-        if (result == -ENOSPC || result == -EDQUOT)
-                bus_failure(result, "", "", &refusal);
-        else
-                refuse(&refusal, REFUSED_TRY_AGAIN,
-                       "the change could not be made durable (%s); nothing was changed, call again",
-                       strerror(-result));
-        if (make_refusal(m, &refusal, &reply) >= 0)
-                send_now(reply);
-}
-
-static void on_commit(void *userdata, int result) {
-        Bus *bus = userdata;
-        size_t n = bus->n_held;
-
-        bus->n_held = 0;
-        for (size_t i = 0; i < n; i++) {
-                HeldAnswer *held = &bus->held[i];
-
-                if (result == 0)
-                        send_now(held->reply);
-                else
-                        answer_failed_commit(held->call, result);
-                sd_bus_message_unref(held->call);
-                sd_bus_message_unref(held->reply);
-        }
-        if (result < 0)
-                sd_bus_flush(bus->bus);
 }
 
 /* ---- calls ---- */
@@ -154,6 +125,8 @@ static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message 
                 .actor = *actor,
                 .now = wall_clock_now(bus->options.clock),
         };
+        uint64_t sequence = store_head(bus->options.store)->sequence;
+        bool failed, changed;
         const Transition *transition;
         const BusMethod *method = bus_find_method(interface, call.member, &transition);
         int r;
@@ -162,46 +135,93 @@ static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message 
         snprintf(call.actor_name, sizeof(call.actor_name), "uid:%" PRIu32, (uint32_t)uid);
         call.actor.name = call.actor_name;
         r = run_method(&call, method, transition);
-        if (r < 0 && r != BUS_ANSWERED_LATER)
+        failed = r < 0 && r != BUS_ANSWERED_LATER;
+        changed = store_head(bus->options.store)->sequence != sequence;
+        if (failed)
                 r = bus_failure(r, interface->name, call.member, &call.refusal);
+        if (r > 0) {
+                call.reply = sd_bus_message_unref(call.reply);
+                r = make_refusal(m, &call.refusal, &call.reply) < 0 ? -ENOMEM : 0;
+        }
         if (r == 0)
-                bus_answer(bus, m, call.reply);
-        else if (r > 0)
-                bus_answer_refusal(bus, m, &call.refusal);
+                answer(bus, failed || changed ? NULL : interface, m, call.reply);
         sd_bus_message_unref(call.reply);
-        committer_touch(bus->options.committer);
+        /* A failure spoils the batch: those to come must not be drawn into it. */
+        if (failed)
+                committer_commit(bus->options.committer);
+        else
+                committer_touch(bus->options.committer);
 }
 
-/* A call that had to wait until its sender was known. */
-static void on_identified(void *userdata, sd_bus_message *m, const void *subject) {
-        const BusInterface *interface = subject;
-        Actor actor;
-        uid_t uid;
-        Bus *bus = userdata;
-
-        if (identities_find(bus->identities, m, subject, &actor, &uid) == 0)
-                handle_call(bus, interface, m, &actor, uid);
-}
-
-static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        BusRegistration *registration = userdata;
-        Bus *bus = registration->bus;
+/* Handles a call as soon as it is known who sent it. */
+static void receive_call(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
         Refusal refusal;
         Actor actor;
         uid_t uid;
         int r;
 
-        r = identities_find(bus->identities, m, registration->interface, &actor, &uid);
+        r = identities_find(bus->identities, m, interface, &actor, &uid);
         if (r == 0)
-                handle_call(bus, registration->interface, m, &actor, uid);
+                handle_call(bus, interface, m, &actor, uid);
         else if (r == -EBUSY) {
                 refuse(&refusal, REFUSED_TRY_AGAIN, "too many callers at once; call again");
                 bus_answer_refusal(bus, m, &refusal);
         } else if (r < 0) {
-                bus_failure(r, registration->interface->name, "identify", &refusal);
+                bus_failure(r, interface->name, "identify", &refusal);
                 bus_answer_refusal(bus, m, &refusal);
         }
+}
+
+static void on_identified(void *userdata, sd_bus_message *m, const void *subject) {
+        receive_call(userdata, subject, m);
+}
+
+static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        BusRegistration *registration = userdata;
+
+        receive_call(registration->bus, registration->interface, m);
         return 1;
+}
+
+/* ---- the end of a batch ---- */
+
+/* What was held back was never true: each of the callers hears that nothing has happened. */
+static void answer_failed_commit(sd_bus_message *m, int result) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Refusal refusal;
+
+        if (result == -ENOSPC || result == -EDQUOT)
+                bus_failure(result, "", "", &refusal);
+        else
+                refuse(&refusal, REFUSED_TRY_AGAIN,
+                       "the change could not be made durable (%s); nothing was changed, call again",
+                       strerror(-result));
+        if (make_refusal(m, &refusal, &reply) >= 0)
+                send_now(reply);
+}
+
+/* After a failure the calls that changed nothing are handled anew, without what they have seen of
+ * the others: a full disk refuses changes and nothing else. */
+static void on_commit(void *userdata, int result) {
+        Bus *bus = userdata;
+        bool full = result == -ENOSPC || result == -EDQUOT;
+        size_t n = bus->n_held;
+
+        bus->n_held = 0;
+        for (size_t i = 0; i < n; i++) {
+                HeldAnswer held = bus->held[i]; /* what is held anew takes the places from 0 on */
+
+                if (result == 0)
+                        send_now(held.reply);
+                else if (full && held.again && sd_bus_message_rewind(held.call, true) >= 0)
+                        receive_call(bus, held.again, held.call);
+                else
+                        answer_failed_commit(held.call, result);
+                sd_bus_message_unref(held.call);
+                sd_bus_message_unref(held.reply);
+        }
+        if (result < 0)
+                sd_bus_flush(bus->bus);
 }
 
 /* ---- as an object ---- */

@@ -72,6 +72,7 @@ typedef struct Subscriber Subscriber;
 /* An answer that waits for the commit of what it tells, with its call in case that fails. */
 typedef struct HeldAnswer {
         sd_bus_message *call, *reply;
+        const BusInterface *again; /* of a call that changed nothing: to handle it anew then */
 } HeldAnswer;
 
 /* What sd-bus hands back with each call. */

@@ -74,8 +74,8 @@ typedef enum Recipient {
 
 typedef struct LadderRung {
         Recipient to;
-        int64_t after; /* seconds of the clock's calendar after the rung before it; the first counts
-                        * from the deadline */
+        int64_t after; /* seconds of the clock's calendar after the rung before it; 0 for the first,
+                        * which comes at the deadline */
 } LadderRung;
 
 typedef struct LadderSpec {

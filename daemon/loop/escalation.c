@@ -364,8 +364,11 @@ int notification_take(Change *change, int64_t now, int64_t until, size_t limit,
 
 int notification_done(Change *change, uint64_t id) {
         Key key = key_of_id(id);
+        Notification n;
+        int r = change_get(change, &notification_table, &key, &n);
 
-        if (!store_has(change_store(change), &notification_table, &key))
-                return -ENOENT;
+        if (r < 0)
+                return r;
+        record_done(&notification_type, &n);
         return change_remove(change, &notification_table, &key);
 }

@@ -29,6 +29,14 @@ const RecordType explain_type = {
         .n_fields = ELEMENTS(explain_fields),
 };
 
+/* Started, stopped, next, deadline, the warning and the rungs. */
+#define EVENTS_MAX (5 + LADDER_RUNGS_MAX)
+
+typedef struct ExplainEvent {
+        char name[NAME_MAX_BYTES];
+        int64_t at;
+} ExplainEvent;
+
 typedef struct Explaining {
         const Kind *kind;
         const Timing *timing;
@@ -36,6 +44,9 @@ typedef struct Explaining {
         ExplainSink sink;
         void *userdata;
         size_t rows;
+        int64_t counted; /* microseconds of the clock so far */
+        ExplainEvent events[EVENTS_MAX];
+        size_t n_events;
 } Explaining;
 
 static int put_row(Explaining *x, ExplainRow row) {
@@ -47,16 +58,38 @@ static int put_row(Explaining *x, ExplainRow row) {
         return x->sink(x->userdata, &row);
 }
 
-static int put_event(Explaining *x, const char *event, int64_t at) {
-        return at ? put_row(x, (ExplainRow){ .event = (char *)event, .at = at }) : 0;
+/* Kept in the order of time; of equal ones the first added comes first. */
+static void add_event(Explaining *x, const char *name, int64_t at) {
+        size_t i = x->n_events;
+
+        if (!at)
+                return;
+        assert(x->n_events < EVENTS_MAX);
+        for (; i > 0 && x->events[i - 1].at > at; i--)
+                x->events[i] = x->events[i - 1];
+        snprintf(x->events[i].name, NAME_MAX_BYTES, "%s", name);
+        x->events[i].at = at;
+        x->n_events++;
 }
 
+static int put_events(Explaining *x) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < x->n_events; i++)
+                r = put_row(x, (ExplainRow){ .event = x->events[i].name, .at = x->events[i].at });
+        return r;
+}
+
+/* Rounded as a running sum, so that the rows add up to the target. */
 static int put_stretch(Explaining *x, int64_t since, int64_t until, bool counted, const char *why) {
+        int64_t before = x->counted / USEC_PER_SEC;
+
+        x->counted += counted ? until - since : 0;
         return put_row(x, (ExplainRow){
                                   .since = since,
                                   .until = until,
                                   .counted = counted,
-                                  .seconds = counted ? (until - since) / USEC_PER_SEC : 0,
+                                  .seconds = x->counted / USEC_PER_SEC - before,
                                   .why = (char *)why,
                           });
 }
@@ -102,7 +135,7 @@ static int put_stretches(Explaining *x, int64_t until) {
 }
 
 /* The events of the ladder as far as they can be known: none lies in a pause that has not ended. */
-static int put_ladder(Explaining *x) {
+static int add_ladder(Explaining *x) {
         const LadderSpec *ladder = x->timing->ladder;
 
         for (int64_t level = ladder_first_level(ladder); level <= (int64_t)ladder->n_rungs;
@@ -120,9 +153,7 @@ static int put_ladder(Explaining *x) {
                 else
                         snprintf(name, sizeof(name), "rung %" PRId64 " %s", level,
                                  recipient_names.names[ladder->rungs[level - 1].to]);
-                r = put_event(x, name, at);
-                if (r < 0)
-                        return r;
+                add_event(x, name, at);
         }
         return 0;
 }
@@ -130,21 +161,18 @@ static int put_ladder(Explaining *x) {
 static int explain_clock(Explaining *x, int64_t now) {
         const Clock *clock = x->clock;
         int64_t until = clock->stopped_at ? clock->stopped_at : MAX(now, clock->deadline);
-        int r;
+        int r = 0;
 
-        r = put_event(x, "started", clock->started_at);
+        x->n_events = 0;
+        x->counted = 0;
+        add_event(x, "started", clock->started_at);
+        add_event(x, clock->fixed_at ? "deadline (fixed)" : "deadline", clock->deadline);
+        r = add_ladder(x);
+        add_event(x, "next", clock->next_at);
+        add_event(x, "stopped", clock->stopped_at);
         if (r == 0 && !clock->fixed_at)
                 r = put_stretches(x, clock->paused ? now : until);
-        if (r == 0)
-                r = put_event(x, clock->fixed_at ? "deadline (fixed)" : "deadline",
-                              clock->deadline);
-        if (r == 0)
-                r = put_ladder(x);
-        if (r == 0)
-                r = put_event(x, "next", clock->next_at);
-        if (r == 0)
-                r = put_event(x, "stopped", clock->stopped_at);
-        return r;
+        return r == 0 ? put_events(x) : r;
 }
 
 int explain_case(const Engine *engine, const Kind *kind, const Case *c, int64_t now,

@@ -167,16 +167,6 @@ static void check_specs(const Engine *engine, ConfigErrors *errors) {
         }
 }
 
-/* The first rung is what happens at the deadline itself. */
-static void check_ladders(const Policy *policy, ConfigErrors *errors) {
-        for (size_t i = 0; i < policy->n_ladders; i++)
-                if (policy->ladders[i].rungs[0].after != 0)
-                        config_error_add(
-                                errors, 0, 0, "ladders",
-                                "%s: the first rung comes at the deadline: write after: 0s",
-                                policy->ladders[i].name);
-}
-
 /* The entries that hold for a type and priority, the general one first. */
 static void put_specs(const Engine *engine, const KindTargets *targets, int type, int priority) {
         const Kind *kind = targets->kind;
@@ -267,10 +257,8 @@ int engine_new(const Policy *policy, const Kind *const *kinds, FindUnit find_uni
                 engine->n_kinds++;
         engine->targets = calloc(engine->n_kinds + 1, sizeof(KindTargets));
         r = engine->targets ? build_calendars(engine, errors) : -ENOMEM;
-        if (r == 0) {
-                check_ladders(policy, errors);
+        if (r == 0)
                 check_specs(engine, errors);
-        }
         for (size_t i = 0; r == 0 && !config_errors_any(errors) && i < engine->n_kinds; i++)
                 r = build_kind(engine, &engine->targets[i], kinds[i], errors);
         if (r == 0 && config_errors_any(errors))

@@ -19,7 +19,7 @@
 
 bool field_is_set(const Field *field, const void *record) {
         if (field->type == FIELD_TEXT)
-                return field_text(field, record) != NULL;
+                return field_text(field, record) && *field_text(field, record);
         if (field->type == FIELD_LIST)
                 return ((const List *)field_at(field, record))->n > 0;
         return field_number(field, record) != 0;
@@ -141,13 +141,23 @@ int field_check_text(const Field *field, const char *text, Refusal *refusal) {
         return field->marks & FIELD_CODE ? refuse_code(field, text, refusal) : 0;
 }
 
+/* Ten characters in their places: sscanf() alone would take blanks and signs as well. */
+static bool has_date_form(const char *text) {
+        static const char form[] = "0000-00-00";
+        size_t i = 0;
+
+        while (form[i] && (form[i] == '-' ? text[i] == '-' : isdigit((unsigned char)text[i])))
+                i++;
+        return !form[i] && !text[i];
+}
+
 int field_parse_date(const Field *field, const char *text, int64_t *ret, Refusal *refusal) {
-        int year, month, day, end = 0, y, m, d;
+        int year, month, day, y, m, d;
         int32_t date;
 
-        if (strlen(text) == 10 && sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) == 3 &&
-            end == 10 && year >= CALENDAR_YEAR_MIN && year < CALENDAR_YEAR_MAX && month >= 1 &&
-            month <= 12 && day >= 1 && day <= 31) {
+        if (has_date_form(text) && sscanf(text, "%4d-%2d-%2d", &year, &month, &day) == 3 &&
+            year >= CALENDAR_YEAR_MIN && year < CALENDAR_YEAR_MAX && month >= 1 && month <= 12 &&
+            day >= 1 && day <= 31) {
                 date = days_from_civil(year, month, day);
                 civil_from_days(date, &y, &m, &d);
                 if (date > 0 && y == year && m == month && d == day) {

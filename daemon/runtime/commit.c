@@ -64,21 +64,21 @@ static int on_idle(sd_event_source *source _unused_, void *userdata) {
         return 0;
 }
 
-void committer_touch(Committer *c) {
+int committer_touch(Committer *c) {
         int64_t now;
 
         if (!store_has_batch(c->store)) {
                 store_release(c->store);
-                return;
+                return 0;
         }
         now = boot_clock_now();
         if (c->since == 0)
                 c->since = now;
         if (store_batch_changes(c->store) >= BATCH_CHANGES_MAX ||
             store_batch_bytes(c->store) >= BATCH_BYTES_MAX || now - c->since >= BATCH_AGE_MAX)
-                committer_commit(c);
-        else
-                sd_event_source_set_enabled(c->source, SD_EVENT_ONESHOT);
+                return committer_commit(c);
+        sd_event_source_set_enabled(c->source, SD_EVENT_ONESHOT);
+        return 0;
 }
 
 void committer_watch(Committer *c, CommitWatcher watcher, void *userdata) {

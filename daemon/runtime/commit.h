@@ -32,9 +32,9 @@ Committer *committer_free(Committer *committer);
 void committer_watch(Committer *committer, CommitWatcher watcher, void *userdata);
 
 /* After anything that may have read or written: ends the view, or sees to it that the batch gets
- * committed. */
-void committer_touch(Committer *committer);
-/* Commits at once. */
+ * committed. 0, or the negative errno of a commit that it made at once. */
+int committer_touch(Committer *committer);
+/* Commits at once. 0 or negative errno; watchers know. */
 int committer_commit(Committer *committer);
 
 typedef struct CommitterCounts {

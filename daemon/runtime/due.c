@@ -286,7 +286,9 @@ int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
                 if (r < 0)
                         return r;
                 fired++;
-                committer_touch(due->committer);
+                r = committer_touch(due->committer);
+                if (r < 0)
+                        return r;
         }
         if (r < 0 && r != -ENOENT)
                 return r;

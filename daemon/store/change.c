@@ -28,6 +28,8 @@ static int begin_batch(Store *store) {
         store->mode = STORE_WRITING;
         store->batch_changes = store->batch_bytes = 0;
         store->batch_error = 0;
+        store->head_before = store->head;
+        memcpy(store->next_before, store->next, sizeof(store->next));
         return 0;
 }
 
@@ -153,6 +155,18 @@ static bool keys_have(const Keys *keys, const Key *key) {
         return false;
 }
 
+void index_keys(const Index *index, const void *record, Keys *ret) {
+        size_t n;
+
+        ret->n = 0;
+        index->keys(record, ret);
+        n = ret->n;
+        ret->n = 0;
+        for (size_t i = 0; i < n; i++)
+                if (!keys_have(ret, &ret->keys[i]))
+                        ret->keys[ret->n++] = ret->keys[i];
+}
+
 static int write_index_entry(Store *store, const Index *index, const Key *index_key,
                              const Key *record_key, bool present) {
         unsigned db = index_db(store, index);
@@ -192,9 +206,9 @@ static int update_index(Store *store, const Index *index, bool is_tally, const K
 
         old->n = new->n = 0;
         if (before)
-                index->keys(before, old);
+                index_keys(index, before, old);
         if (after)
-                index->keys(after, new);
+                index_keys(index, after, new);
         for (size_t i = 0; r == 0 && i < old->n; i++)
                 if (!keys_have(new, &old->keys[i]))
                         r = is_tally ? write_tally(store, index, &old->keys[i], false)
@@ -424,17 +438,11 @@ static int prune_journal(Store *store) {
 }
 
 /* Back to what was last committed, but for what only this process knows. */
-static int reload_head(Store *store) {
-        int64_t time_seen = store->head.time_seen;
-        uint64_t published = store->head.published;
-        int r = store_begin_view(store);
-
-        if (r == 0)
-                r = store_load_head(store);
-        store_release(store);
-        store->head.time_seen = time_seen;
-        store->head.published = published;
-        return r;
+static void restore_head(Store *store) {
+        store->head_before.time_seen = store->head.time_seen;
+        store->head_before.published = store->head.published;
+        store->head = store->head_before;
+        memcpy(store->next, store->next_before, sizeof(store->next));
 }
 
 void store_abort(Store *store) {
@@ -444,7 +452,7 @@ void store_abort(Store *store) {
         store->kv->ops->end(store->kv);
         store->mode = STORE_IDLE;
         store->batch_changes = store->batch_bytes = 0;
-        reload_head(store);
+        restore_head(store);
 }
 
 int store_commit(Store *store) {
@@ -470,7 +478,7 @@ int store_commit(Store *store) {
         store->mode = STORE_IDLE;
         store->batch_changes = store->batch_bytes = 0;
         if (r < 0)
-                reload_head(store);
+                restore_head(store);
         return r;
 }
 

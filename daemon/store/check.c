@@ -79,8 +79,7 @@ static int check_index(Checking *check, const Table *table, const Index *index, 
                        const void *record) {
         unsigned db = index_db(check->store, index);
 
-        check->keys.n = 0;
-        index->keys(record, &check->keys);
+        index_keys(index, record, &check->keys);
         for (size_t i = 0; i < check->keys.n; i++) {
                 char text[2 * KEY_MAX + 1];
                 Slice value;
@@ -105,8 +104,7 @@ static int check_derived(Checking *check, const Table *table, const Key *key, co
         for (const Index *const *i = table->indices; r == 0 && i && *i; i++)
                 r = check_index(check, table, *i, key, record);
         for (const Index *const *i = table->tallies; r == 0 && i && *i; i++) {
-                check->keys.n = 0;
-                (*i)->keys(record, &check->keys);
+                index_keys(*i, record, &check->keys);
                 for (size_t k = 0; r == 0 && k < check->keys.n; k++)
                         r = count_tally(check, *i, &check->keys.keys[k]);
         }
@@ -163,7 +161,9 @@ static int check_table(Checking *check, const Table *table) {
                 if (r < 0)
                         return r;
         }
-        return r == -ENOENT ? 0 : r;
+        if (r == -EBADMSG)
+                fault(check, "%s: the order of its keys is damaged", table->name);
+        return r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
 
 /* Every entry that a record asks for is there, so equal numbers mean that there is none besides. */
@@ -204,10 +204,12 @@ static int check_tallies(Checking *check) {
                 at = key_slice(&position);
                 n++;
         }
-        if (n != check->n_tallies)
+        if (r == -EBADMSG)
+                fault(check, "the order of the tallies is damaged");
+        else if (n != check->n_tallies)
                 fault(check, "there are %" PRIu64 " tallies, the records ask for %" PRIu64, n,
                       check->n_tallies);
-        return r == -ENOENT ? 0 : r;
+        return r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
 
 static int check_journal(Checking *check) {

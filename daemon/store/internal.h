@@ -39,6 +39,8 @@ struct Store {
         enum { STORE_IDLE, STORE_READING, STORE_WRITING } mode;
         StoreHead head;
         uint64_t next[STORE_TABLES_MAX]; /* the next number to give out, by position of the table */
+        StoreHead head_before;           /* both as the open batch found them */
+        uint64_t next_before[STORE_TABLES_MAX];
         size_t batch_changes, batch_bytes;
         int batch_error; /* why the batch cannot be committed any more */
         Change change;
@@ -53,6 +55,8 @@ int store_save_head(Store *store);
 unsigned table_position(const Store *store, const Table *table);
 unsigned index_db(const Store *store, const Index *index);
 const Table *table_by_number(const Store *store, uint8_t number);
+/* What an index lists a record under: each key once, however often its function names it. */
+void index_keys(const Index *index, const void *record, Keys *ret);
 void tally_key(const Index *tally, const Key *key, Key *ret);
 /* An index entry: its key, the record's key behind it, and as value the length of the latter. */
 void index_entry_key(const Key *index_key, const Key *record_key, Key *ret);

@@ -162,6 +162,22 @@ static int seek_after(MDB_cursor *cursor, Slice key, MDB_val *k, MDB_val *v) {
         return r;
 }
 
+static int compare(MDB_val a, Slice b) {
+        size_t n = MIN(a.mv_size, b.size);
+        int order = n > 0 ? memcmp(a.mv_data, b.data, n) : 0;
+
+        return order != 0 ? order : (a.mv_size > b.size) - (a.mv_size < b.size);
+}
+
+/* Pages of a damaged file can lead in circles: every walk must get on. */
+static bool is_ordered(KvSeek how, Slice key, MDB_val found) {
+        if (found.mv_size == 0)
+                return false;
+        return how == KV_BEFORE  ? key.size == 0 || compare(found, key) < 0
+               : how == KV_AFTER ? compare(found, key) > 0
+                                 : compare(found, key) >= 0;
+}
+
 static int lmdb_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key, Slice *ret_value) {
         LmdbKv *l = (LmdbKv *)kv;
         MDB_val k = to_val(key), v;
@@ -182,11 +198,13 @@ static int lmdb_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key,
                 r = seek_after(cursor, key, &k, &v);
         else
                 r = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-        if (r == 0) {
-                *ret_key = to_slice(k);
-                *ret_value = to_slice(v);
-        }
-        return lmdb_errno(r);
+        if (r != 0)
+                return lmdb_errno(r);
+        if (!is_ordered(how, key, k))
+                return -EBADMSG;
+        *ret_key = to_slice(k);
+        *ret_value = to_slice(v);
+        return 0;
 }
 
 static int lmdb_count(Kv *kv, unsigned db, uint64_t *ret) {

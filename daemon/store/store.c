@@ -314,7 +314,9 @@ Store *store_free(Store *store) {
 int store_begin_view(Store *store) {
         int r;
 
-        if (store->mode != STORE_IDLE)
+        if (store->mode == STORE_WRITING)
+                return store->batch_error; /* a spoiled transaction reads nothing any more */
+        if (store->mode == STORE_READING)
                 return 0;
         r = store->kv->ops->begin(store->kv, false);
         if (r == 0)

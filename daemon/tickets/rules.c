@@ -314,12 +314,22 @@ int ticket_may_promise(Step *step) {
 
 /* ---- working on it ---- */
 
+/* What is known of the unit decides on its warranty. */
+static int learn(Step *step) {
+        int r;
+
+        r = check_fault(step);
+        if (r == 0)
+                r = fill_product(step);
+        return r == 0 ? ticket_compute_warranty(step) : r;
+}
+
 int ticket_visit(Step *step) {
         Ticket *ticket = ticket_of(step);
 
         ticket->visits++;
         ticket->visited_at = step->now;
-        return check_fault(step);
+        return learn(step);
 }
 
 int ticket_wait(Step *step) {
@@ -343,12 +353,15 @@ int ticket_may_resolve(Step *step) {
                 return refuse(step->refusal, REFUSED_RULE,
                               "a ticket of type %s is resolved by a visit: record the visit first",
                               step->kind->type_names->names[c->type]);
-        return check_fault(step);
+        return 0;
 }
 
 int ticket_resolve(Step *step) {
         Ticket *ticket = ticket_of(step);
+        int r = learn(step);
 
+        if (r != 0)
+                return r;
         ticket->resolved_at = step->now;
         return set_text(&ticket->resolved_by, step->actor->name);
 }
@@ -489,9 +502,5 @@ int ticket_update(Step *step) {
         int r;
 
         r = check_product(step);
-        if (r == 0)
-                r = check_fault(step);
-        if (r == 0)
-                r = fill_product(step);
-        return r == 0 ? ticket_compute_warranty(step) : r;
+        return r == 0 ? learn(step) : r;
 }
