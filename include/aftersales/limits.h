@@ -16,16 +16,22 @@
 #define CALENDAR_YEAR_MIN      1970
 #define CALENDAR_YEAR_MAX      2170
 #define CALENDARS_MAX          64
+#define HOLIDAY_FILES_MAX      256 /* of a calendar */
 
 #define LADDER_RUNGS_MAX       8
 #define LADDERS_MAX            64
 #define TARGETS_MAX            1024
+#define TARGET_NAMES_MAX       64 /* kinds, types of a kind, priorities of a type, clocks */
 #define ROLES_MAX              64
+#define PERMISSIONS_MAX        256 /* of a role */
 #define ACCESS_RULES_MAX       4096
+#define GROUP_BYTES_MAX        (16 * 1024 * 1024) /* of a group with all its members */
 
 #define CONFIG_BYTES_MAX       (1024 * 1024)
 #define CONFIG_DEPTH_MAX       16
 #define CONFIG_EVENTS_MAX      200000
+#define CONFIG_MESSAGES_MAX    100  /* kept of each severity; more are only counted */
+#define DIRECTORY_MAX_BYTES    1024 /* the path of the state directory */
 
 #define PAGE_ROWS_MAX          1000  /* rows of one List page */
 #define PAGE_SCAN_MAX          10000 /* records looked at for one List page */
