@@ -168,6 +168,7 @@ run-check:
 	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus asan=env BUILD=build/asan $(PYTHON) -m unittest discover -s tests/bus' \
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
+	  'scale=$(PYTHON) -m unittest discover -s tests/scale' \
 	  'demo=bash tests/replay/demo.sh' \
 	  'demo boston311=$(if $(BOSTON),env DATA=$(BOSTON) bash tests/replay/demo.sh,echo skipped: no boston311 data here)'
 

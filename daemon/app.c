@@ -28,11 +28,11 @@
 #include "tickets/ticket.h"
 
 /* Everything that is stored, and every kind of case: a further one is one line in each. */
-static const Table *const tables[] = {
+const Table *const app_tables[] = {
         &unit_table,    &product_table,    &serial_table,       &fault_table,   &ticket_table,
         &history_table, &escalation_table, &notification_table, &request_table, NULL,
 };
-static const Kind *const kinds[] = { &ticket_kind, NULL };
+const Kind *const app_kinds[] = { &ticket_kind, NULL };
 
 typedef struct App {
         const AppOptions *options;
@@ -82,7 +82,7 @@ static int load_policy(App *app, ConfigErrors *errors) {
 
         r = config_load(app->options->config_path, errors, &app->policy);
         if (r == 0)
-                r = engine_new(app->policy, kinds, unit_find_recipient, errors, &app->engine);
+                r = engine_new(app->policy, app_kinds, unit_find_recipient, errors, &app->engine);
         if (r == 0)
                 r = access_new(app->policy, errors, &app->access);
         print_messages(&errors->errors, "error");
@@ -115,7 +115,7 @@ static int open_store(App *app, bool read_only) {
                 .map_size = (uint64_t)app->policy->map_size,
                 .site = (uint16_t)app->policy->site,
                 .journal_keep = app->policy->journal_keep * USEC_PER_SEC,
-                .tables = tables,
+                .tables = app_tables,
                 .read_only = read_only,
         };
         Refusal why = {};
@@ -153,7 +153,7 @@ int app_check_store(const AppOptions *options) {
         if (r == 0)
                 r = store_check(app.store, print_fault, NULL, &records, &faults);
         if (r == 0)
-                r = engine_check(kinds, app.store, print_fault, NULL, &faults);
+                r = engine_check(app_kinds, app.store, print_fault, NULL, &faults);
         if (r < 0) {
                 log_error("the check could not be completed: %s", strerror(-r));
                 return EX_IOERR;

@@ -6,6 +6,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "loop/kind.h"
+#include "store/store.h"
+
+/* Everything that is stored, and every kind of case; NULL-terminated. */
+extern const Table *const app_tables[];
+extern const Kind *const app_kinds[];
 
 typedef struct AppOptions {
         const char *program; /* path of this program */

@@ -119,6 +119,7 @@ static void stop_clock(Clock *clock, int64_t now) {
                 return;
         end_pause(clock, now);
         clock->stopped_at = now;
+        clock->next_at = 0;
 }
 
 /* Brings one clock into the mode that the state asks for. A state that pauses it does not start one
@@ -155,6 +156,15 @@ static int64_t rung_of_level(const LadderSpec *ladder, int64_t level) {
         return MIN(level - 1, (int64_t)ladder->n_rungs);
 }
 
+/* Until when a clock has run: what comes after its stop or in its pause cannot make it late. */
+static int64_t ran_until(const Clock *clock, int64_t now) {
+        const Pause *pauses = clock->pauses.items;
+
+        return clock->stopped_at ? clock->stopped_at
+               : clock->paused   ? pauses[clock->pauses.n - 1].since
+                                 : now;
+}
+
 int case_arm(const Engine *engine, const Kind *kind, Case *c, int64_t now) {
         const Target *target = engine_target(engine, kind, c);
         Clock *clocks = c->clocks.items;
@@ -162,14 +172,12 @@ int case_arm(const Engine *engine, const Kind *kind, Case *c, int64_t now) {
         c->armed_at = c->rung = 0;
         for (size_t i = 0; i < c->clocks.n; i++) {
                 Clock *clock = &clocks[i];
-                int64_t ended = clock->stopped_at ? clock->stopped_at : now;
-                int r;
+                /* What has stopped was judged by the deadline of that time. */
+                int r = clock->stopped_at ? 0 : clock_schedule(clock, &target->timing);
 
-                clock->level = MAX(clock->level, ladder_first_level(target->timing.ladder));
-                r = clock_schedule(clock, &target->timing);
                 if (r < 0)
                         return r;
-                if (clock->deadline && clock->deadline < ended)
+                if (clock->deadline && clock->deadline < ran_until(clock, now))
                         c->overdue = true;
                 if (clock->next_at && (!c->armed_at || clock->next_at < c->armed_at))
                         c->armed_at = clock->next_at;

@@ -170,9 +170,12 @@ static int explain_clock(Explaining *x, int64_t now) {
         r = add_ladder(x);
         add_event(x, "next", clock->next_at);
         add_event(x, "stopped", clock->stopped_at);
+        /* The events first: of a clock that runs for years there are more stretches than rows. */
+        if (r == 0)
+                r = put_events(x);
         if (r == 0 && !clock->fixed_at)
                 r = put_stretches(x, clock->paused ? now : until);
-        return r == 0 ? put_events(x) : r;
+        return r;
 }
 
 int explain_case(const Engine *engine, const Kind *kind, const Case *c, int64_t now,

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "record/codec.h"
 #include "store/internal.h"
 
@@ -93,6 +94,9 @@ static int check_index(Checking *check, const Table *table, const Index *index, 
                               key_text_of(key_slice(key), text), index->name);
                 else if (r < 0)
                         return r;
+                else if (value.size != 1 || *(const uint8_t *)value.data != key->size)
+                        fault(check, "%s %s: damaged in index %s", table->name,
+                              key_text_of(key_slice(key), text), index->name);
         }
         check->entries[db - DB_FIRST_TABLE - check->store->n_tables] += check->keys.n;
         return 0;
@@ -139,6 +143,17 @@ static int check_record(Checking *check, const Table *table, const Key *key, Sli
         return r;
 }
 
+/* A number that is taken must never be given out again. */
+static void check_number(Checking *check, const Table *table, const Key *last) {
+        uint64_t next = check->store->next[table_position(check->store, table)];
+        uint64_t id = last->size == 8 ? load_be64(last->bytes) : 0;
+
+        if (table->numbered && id_site(id) == check->store->site && id_number(id) >= next)
+                fault(check,
+                      "table %s has number %" PRIu64 ", but %" PRIu64 " would be given out next",
+                      table->name, id_number(id), next);
+}
+
 static int check_table(Checking *check, const Table *table) {
         _cleanup_free_ void *record = calloc(1, table->type->size);
         unsigned db = DB_FIRST_TABLE + table_position(check->store, table);
@@ -161,6 +176,7 @@ static int check_table(Checking *check, const Table *table) {
                 if (r < 0)
                         return r;
         }
+        check_number(check, table, &position);
         if (r == -EBADMSG)
                 fault(check, "%s: the order of its keys is damaged", table->name);
         return r == -ENOENT || r == -EBADMSG ? 0 : r;
@@ -184,6 +200,14 @@ static int check_index_counts(Checking *check) {
         return 0;
 }
 
+static void fault_of_tally(Checking *check, Slice key, uint64_t stored, uint64_t wanted) {
+        char name[KEY_MAX + 1], clean[LINE_SIZE];
+
+        snprintf(name, sizeof(name), "%.*s", (int)key.size, (const char *)key.data);
+        fault(check, "tally %s says %" PRIu64 ", the records %" PRIu64,
+              text_escape(name, clean, sizeof(clean)), stored, wanted);
+}
+
 static int check_tallies(Checking *check) {
         const KvOps *ops = check->store->kv->ops;
         Slice at = {}, key, value;
@@ -198,8 +222,7 @@ static int check_tallies(Checking *check) {
 
                 found = tfind(&wanted, &check->tallies, compare_tallies);
                 if (!found || (*found)->count != stored)
-                        fault(check, "tally %s says %" PRIu64 ", the records %" PRIu64,
-                              (const char *)key.data, stored, found ? (*found)->count : 0);
+                        fault_of_tally(check, key, stored, found ? (*found)->count : 0);
                 position = key_from(key);
                 at = key_slice(&position);
                 n++;
@@ -210,6 +233,16 @@ static int check_tallies(Checking *check) {
                 fault(check, "there are %" PRIu64 " tallies, the records ask for %" PRIu64, n,
                       check->n_tallies);
         return r == -ENOENT || r == -EBADMSG ? 0 : r;
+}
+
+static int check_journal_count(Checking *check) {
+        const StoreHead *head = &check->store->head;
+        uint64_t wanted = head->sequence - head->first + 1, n;
+        int r = check->store->kv->ops->count(check->store->kv, DB_JOURNAL, &n);
+
+        if (r == 0 && n > wanted)
+                fault(check, "journal: there are %" PRIu64 " records, not %" PRIu64, n, wanted);
+        return r;
 }
 
 static int check_journal(Checking *check) {
@@ -237,7 +270,7 @@ static int check_journal(Checking *check) {
         if (store->head.sequence >= store->head.first &&
             memcmp(before.bytes, store->head.hash.bytes, DIGEST_SIZE) != 0)
                 fault(check, "journal: its end is not the end of the chain");
-        return 0;
+        return check_journal_count(check);
 }
 
 int store_check(Store *store, ReportFault report, void *userdata, uint64_t *ret_records,

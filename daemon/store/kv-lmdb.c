@@ -20,6 +20,8 @@
 #define MAX_READERS   16
 /* Of the files in the state directory. */
 #define STORE_PATH_MAX 4096
+/* A disk that has not even so much left is full. */
+#define ROOM_LEAST (1024 * 1024)
 
 typedef struct LmdbKv {
         Kv kv;
@@ -41,6 +43,8 @@ static int lmdb_errno(int r) {
                 return -ENOENT;
         case MDB_MAP_FULL:
         case MDB_TXN_FULL:
+        case EDQUOT:
+        case EFBIG:
                 return -ENOSPC;
         case MDB_READERS_FULL:
                 return -EAGAIN;
@@ -100,13 +104,25 @@ static int lmdb_begin(Kv *kv, bool write) {
         return 0;
 }
 
+static bool is_disk_full(LmdbKv *l) {
+        struct stat st;
+        int fd;
+
+        return mdb_env_get_fd(l->env, &fd) == 0 && fstat(fd, &st) == 0 &&
+               fallocate(fd, 0, st.st_size, ROOM_LEAST) < 0 &&
+               (errno == ENOSPC || errno == EDQUOT || errno == EFBIG);
+}
+
 static int lmdb_commit(Kv *kv) {
         LmdbKv *l = (LmdbKv *)kv;
         MDB_txn *txn = TAKE_PTR(l->txn);
+        int r;
 
         assert(txn && l->writing);
         close_cursors(l);
-        return lmdb_errno(mdb_txn_commit(txn));
+        r = lmdb_errno(mdb_txn_commit(txn));
+        /* LMDB takes a write that a full disk cut short for a failure of the disk. */
+        return r == -EIO && is_disk_full(l) ? -ENOSPC : r;
 }
 
 static void lmdb_end(Kv *kv) {
@@ -282,8 +298,15 @@ static int check_size(LmdbKv *l, const char *path, Refusal *why) {
 static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char *path,
                             Refusal *why) {
         unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (options->read_only ? MDB_RDONLY : 0);
+        struct stat st;
         int r, fd, dead;
 
+        if (stat(path, &st) == 0 && st.st_size == 0) { /* LMDB would begin anew in it */
+                refuse(why, REFUSED_INTERNAL,
+                       "%s is empty: restore a backup, or remove it to begin without any data",
+                       path);
+                return -EBADMSG;
+        }
         r = mdb_env_create(&l->env);
         if (r != 0)
                 return lmdb_errno(r);
@@ -303,8 +326,7 @@ static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char 
         return check_size(l, path, why);
 }
 
-static int open_databases(LmdbKv *l, const KvLmdbOptions *options) {
-        MDB_txn *txn;
+static int open_databases(LmdbKv *l, const KvLmdbOptions *options, Refusal *why) {
         int r;
 
         l->n_databases = options->n_databases;
@@ -312,17 +334,17 @@ static int open_databases(LmdbKv *l, const KvLmdbOptions *options) {
         l->cursors = calloc(options->n_databases, sizeof(MDB_cursor *));
         if (!l->dbis || !l->cursors)
                 return -ENOMEM;
-        r = mdb_txn_begin(l->env, NULL, options->read_only ? MDB_RDONLY : 0, &txn);
-        if (r != 0)
-                return lmdb_errno(r);
+        r = lmdb_errno(mdb_txn_begin(l->env, NULL, options->read_only ? MDB_RDONLY : 0, &l->txn));
         for (unsigned i = 0; r == 0 && i < options->n_databases; i++)
-                r = mdb_dbi_open(txn, options->databases[i], options->read_only ? 0 : MDB_CREATE,
-                                 &l->dbis[i]);
-        if (r != 0) {
-                mdb_txn_abort(txn);
-                return lmdb_errno(r);
-        }
-        return lmdb_errno(mdb_txn_commit(txn));
+                r = lmdb_errno(mdb_dbi_open(l->txn, options->databases[i],
+                                            options->read_only ? 0 : MDB_CREATE, &l->dbis[i]));
+        if (r == 0 && options->accept)
+                r = options->accept(&l->kv, options->userdata, why);
+        if (r == 0)
+                r = lmdb_errno(mdb_txn_commit(TAKE_PTR(l->txn)));
+        else if (l->txn)
+                mdb_txn_abort(TAKE_PTR(l->txn));
+        return r;
 }
 
 static int open_at(const KvLmdbOptions *options, const char *path, LmdbKv **ret, Refusal *why) {
@@ -334,7 +356,7 @@ static int open_at(const KvLmdbOptions *options, const char *path, LmdbKv **ret,
         *l = (LmdbKv){ .kv.ops = &lmdb_ops, .lock_fd = -1 };
         r = open_environment(l, options, path, why);
         if (r == 0)
-                r = open_databases(l, options);
+                r = open_databases(l, options, why);
         if (r < 0) {
                 if (why->code == 0)
                         refuse(why, REFUSED_INTERNAL, "cannot open %s: %s", path, strerror(-r));
@@ -355,14 +377,16 @@ static int fsync_directory(const char *directory) {
  */
 static int create_store(const KvLmdbOptions *options, const char *path, const char *new_path,
                         Refusal *why) {
+        KvLmdbOptions fresh = *options;
         LmdbKv *l = NULL;
         char lock[STORE_PATH_MAX + 8];
         int r;
 
+        fresh.accept = NULL;
         snprintf(lock, sizeof(lock), "%s-lock", new_path);
         if ((unlink(new_path) < 0 && errno != ENOENT) || (unlink(lock) < 0 && errno != ENOENT))
                 return -errno;
-        r = open_at(options, new_path, &l, why);
+        r = open_at(&fresh, new_path, &l, why);
         if (r < 0)
                 return r;
         r = lmdb_begin(&l->kv, true);

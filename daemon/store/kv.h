@@ -54,8 +54,11 @@ typedef struct KvLmdbOptions {
         unsigned n_databases;
         uint64_t map_size;
         bool read_only; /* another process' look at a live store; it must exist */
-        /* Fills a store that is created; called in its first transaction. */
+        /* Fills a store that is created, in its first transaction. */
         int (*create)(Kv *kv, void *userdata);
+        /* Whether a store that is there is one of ours, before anything is written to it; NULL: any
+         * is. */
+        int (*accept)(Kv *kv, void *userdata, Refusal *why);
         void *userdata;
 } KvLmdbOptions;
 

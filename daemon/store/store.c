@@ -168,13 +168,14 @@ static int create_schema(Kv *kv, void *userdata) {
         return r;
 }
 
-static int check_schema(Store *store, Refusal *why) {
+static int check_schema(Kv *kv, void *userdata, Refusal *why) {
+        const Store *store = userdata;
         Slice value;
         Cursor cursor;
         const char *magic;
         uint32_t version;
         uint16_t site;
-        int r = store->kv->ops->get(store->kv, DB_META, slice_of_text(schema_key), &value);
+        int r = kv->ops->get(kv, DB_META, slice_of_text(schema_key), &value);
 
         if (r < 0 && r != -ENOENT)
                 return r;
@@ -238,6 +239,7 @@ static int open_lmdb(Store *store, const StoreOptions *options, Refusal *why) {
                 .map_size = options->map_size,
                 .read_only = options->read_only,
                 .create = create_schema,
+                .accept = check_schema,
                 .userdata = store,
         };
 
@@ -250,19 +252,19 @@ static int open_lmdb(Store *store, const StoreOptions *options, Refusal *why) {
 }
 
 /* A store on a given Kv: filled on first use, in one transaction. */
-static int open_given(Store *store, Kv *kv) {
+static int open_given(Store *store, Kv *kv, Refusal *why) {
         Slice value;
         int r;
 
         r = kv->ops->begin(kv, true);
-        if (r < 0)
-                return r;
-        r = kv->ops->get(kv, DB_META, slice_of_text(schema_key), &value);
+        if (r == 0)
+                r = kv->ops->get(kv, DB_META, slice_of_text(schema_key), &value);
         if (r == -ENOENT) {
                 r = create_schema(kv, store);
                 if (r == 0)
                         r = kv->ops->commit(kv);
-        }
+        } else if (r == 0)
+                r = check_schema(kv, store, why);
         kv->ops->end(kv);
         store->kv = kv;
         return r;
@@ -278,11 +280,9 @@ int store_open(const StoreOptions *options, Store **ret, Refusal *why) {
         store->journal_keep = options->journal_keep;
         add_tables(store, options->tables);
         why->code = 0;
-        r = options->kv ? open_given(store, options->kv) : open_lmdb(store, options, why);
+        r = options->kv ? open_given(store, options->kv, why) : open_lmdb(store, options, why);
         if (r == 0)
                 r = store_begin_view(store);
-        if (r == 0)
-                r = check_schema(store, why);
         if (r == 0)
                 r = store_load_head(store);
         if (r < 0) {

@@ -10,8 +10,8 @@ dispatched, accepted, visited, resolved, followed up by another person as satisf
 at that instant. The neighbourhood is the region with a sub-centre of its own, the queue a dealer
 there. Times are taken as UTC.
 
-A request that was closed before it was opened is reported as it is, with the option "at", and voided
-after that has been refused; its verdict is "impossible"."""
+A request that was closed before it was opened is reported as it is, with the option "at", and
+voided after that has been refused; its verdict is "impossible"."""
 
 import csv
 import datetime

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a ticket must become, from the events of a script and the policy alone: states, clocks,
-deadlines and escalations. Written from the documented contract, without the daemon's code."""
+deadlines and escalations. It follows docs/tickets.md and shares no code with the daemon."""
 
 import collections
 import datetime
@@ -84,7 +84,7 @@ class Clock:
         self.cycle += 1
         self.fixed = fixed
         self.target = 0 if fixed else target.seconds[self.name]
-        self.level = 0 if target.ladder.warn_percent else 1
+        self.level = target.ladder.first_level()
 
     def instant_after(self, calendar, duration):
         """When it has run so long; None when it does not before its pause."""
@@ -132,7 +132,7 @@ class Ticket:
         self.clocks = {}
         self.escalations = []
         self.revision = self.lift = self.attempts = 0
-        self.changed_at = event.at
+        self.changed_at = 0
         self.attempt_day = self.resolver = self.resume_state = None
         self.overdue = False
         self.next = None
@@ -155,6 +155,7 @@ class Ticket:
             clock.restart(fixed, target)
         elif clock.fixed != fixed or (not fixed and clock.target != target.seconds[name]):
             clock.restart(fixed, target)
+        clock.level = max(clock.level, target.ladder.first_level())
         if self.state in rule.pauses and not fixed:
             if not clock.paused():
                 clock.pauses.append([at, None])
@@ -258,9 +259,17 @@ class Ticket:
 
     def may_Transfer(self, fields):
         self.model.company.check_unit(fields["subcentre"], "subcentre")
+        if fields["subcentre"] == self.subcentre:
+            raise Refused("InvalidValue")
 
-    def do_Transfer(self, fields, _at, _before):
+    def do_Transfer(self, fields, _at, before):
         self.subcentre, self.dealer = fields["subcentre"], None
+        self.forget_appointment(before)
+
+    def forget_appointment(self, before):
+        """What was agreed with one dealer does not bind the next one."""
+        if before in (ACCEPTED, VISITED):
+            self.fields["appointment"] = None
 
     def may_Dispatch(self, fields):
         named = fields.get("dealer")
@@ -273,6 +282,7 @@ class Ticket:
             self.model.choose_dealer(self.subcentre, self.fields["region"])
 
     def do_Dispatch(self, fields, _at, before):
+        self.forget_appointment(before)
         if self.fields["priority"] == "special":
             self.dealer = None
         elif "dealer" in fields:
@@ -433,7 +443,8 @@ class Model:
         fields = event.fields
         if not {"type", "region"} <= fields.keys():
             raise Refused("MissingField")
-        if (any(fields.get(name, event.at + 1) <= event.at for name in FUTURE)
+        at = fields.get("at", event.at)
+        if (any(fields.get(name, at + 1) <= at for name in FUTURE)
                 or fields.get("product", "") not in self.company.products | {""}
                 or fields.get("fault_code", "") not in self.company.faults | {""}):
             raise Refused("InvalidValue")
@@ -441,7 +452,7 @@ class Model:
         self.place(ticket)
         self.tickets[event.reference] = ticket
         self.open_of_dealer[ticket.busy_dealer()] += 1
-        ticket.enter(event.at)
+        ticket.enter(at)
 
     def play_ticket(self, event, method):
         if method == "Create":

@@ -156,6 +156,10 @@ class Ladder:
             total += seconds_of(rung["after"]) * USEC
             self.offsets.append(total)
 
+    def first_level(self):
+        """0 is the warning."""
+        return 0 if self.warn_percent else 1
+
     def offset(self, level):
         """How long after the deadline the event of a level from 1 on happens."""
         if level <= len(self.offsets):

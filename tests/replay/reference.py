@@ -20,6 +20,7 @@ import policy
 import script
 
 DIFFERENCES_SHOWN = 20
+PICKED_DAYS = 8
 CLOCK_FIELDS = ("cycle", "started_at", "stopped_at", "target", "fixed_at", "deadline", "level",
                 "next_at", "paused")
 
@@ -206,13 +207,14 @@ def compare(script_path, policy_path, daemon_path, verdicts_path=None):
 
 
 def pick(daemon_path):
-    """Waited, reopened, escalated, and long past."""
+    """One that was late, waited and was reopened, and yet did not take long."""
     daemon = Daemon(daemon_path)
 
     def eventful(row):
-        waits = sum(len(clock.get("pauses", ())) for clock in row["clocks"])
-        return (not row["open"], min(waits, 1) + min(row.get("reopened", 0), 1),
-                len(daemon.escalations[row["id"]]))
+        lasted = row.get("closed_at", sys.maxsize) - row["created_at"]
+        waited = any(clock.get("pauses") for clock in row["clocks"])
+        return (lasted < PICKED_DAYS * 86400 * script.USEC, row["overdue"],
+                waited + ("reopened" in row), len(daemon.escalations[row["id"]]))
 
     print(max(daemon.tickets.values(), key=eventful)["id"])
     return 0

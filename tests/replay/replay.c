@@ -373,7 +373,7 @@ static int advance(Replay *replay, int64_t until) {
 /* TYPE:NAME=VALUE */
 static int append_field(Replay *replay, sd_bus_message *m, char *field) {
         char *name = field + 2, *value = strchr(field, '=');
-        uint64_t id;
+        uint64_t id = 0;
         int r;
 
         if (field[0] == '\0' || field[1] != ':' || !value)
@@ -404,32 +404,42 @@ static int append_fields(Replay *replay, sd_bus_message *m, char *fields) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* A call about a ticket that there is already; one that was refused cannot have any. */
+static int play_ticket(Replay *replay, sd_bus_message *m, const char *reference, char *fields) {
+        uint64_t id = 0;
+        int r = await_id(replay, reference, &id);
+
+        if (r < 0)
+                return r;
+        if (id == 0) {
+                replay->n_skipped++;
+                return 0;
+        }
+        r = sd_bus_message_append(m, "t", id);
+        if (r >= 0)
+                r = append_fields(replay, m, fields);
+        return r < 0 ? r : call_send(replay, m, NULL);
+}
+
 static int play_call(Replay *replay, const char *reference, char *name, char *fields) {
         _cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *m = NULL;
         const char *interface = strsep(&name, "."), *method = name;
         Ticket *ticket = NULL;
-        uint64_t id;
         int r;
 
         if (!method)
                 return fail(replay, EINVAL, "'%s' names no method", interface);
         r = call_new(replay, interface, method, &m);
-        if (r >= 0 && STREQ(interface, TICKETS)) {
-                if (STREQ(method, CREATE)) {
-                        ticket = ticket_get(replay, reference);
-                        r = ticket ? 0 : -ENOMEM;
-                } else {
-                        r = await_id(replay, reference, &id);
-                        if (r >= 0 && id == 0) {
-                                replay->n_skipped++;
-                                return 0;
-                        }
-                        if (r >= 0)
-                                r = sd_bus_message_append(m, "t", id);
-                }
+        if (r < 0)
+                return r;
+        if (STREQ(interface, TICKETS)) {
+                if (!STREQ(method, CREATE))
+                        return play_ticket(replay, m, reference, fields);
+                ticket = ticket_get(replay, reference);
+                if (!ticket)
+                        return -ENOMEM;
         }
-        if (r >= 0)
-                r = append_fields(replay, m, fields);
+        r = append_fields(replay, m, fields);
         return r < 0 ? r : call_send(replay, m, ticket);
 }
 
