@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Answers questions about calendars, so that tests/test_calendar.py can hold the real code against its
- * own reference. Requests come on standard input, one a line; answers go to standard output.
+/* Answers questions about calendars, so that tests/test_calendar.py can hold the real code against
+ * its own reference. Requests come on standard input, one a line; answers go to standard output.
  * Instants are microseconds, days count from 1970-01-01, HOURS are "FROM-UNTIL,FROM-UNTIL" in
  * seconds or "-".
  *
