@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/macro.h"
 
@@ -16,6 +17,11 @@ typedef struct Slice {
         const void *data;
         size_t size;
 } Slice;
+
+static inline bool slice_begins(Slice slice, Slice start) {
+        return slice.size >= start.size &&
+               (start.size == 0 || memcmp(slice.data, start.data, start.size) == 0);
+}
 
 typedef struct Buffer {
         uint8_t *data;

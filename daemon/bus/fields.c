@@ -60,6 +60,7 @@ static int read_text(sd_bus_message *m, const char *key, const char *contents, c
         if (!STREQ(contents, "s"))
                 return refuse_type(key, "a string (s)", contents, refusal);
         r = sd_bus_message_read_basic(m, 's', ret);
+        assert(r < 0 || *ret);
         return r < 0 ? r : 0;
 }
 
@@ -89,7 +90,7 @@ static int refuse_enum(const Field *field, Refusal *refusal) {
 
 static int read_string_field(sd_bus_message *m, const Field *field, const char *contents,
                              void *record, Refusal *refusal) {
-        const char *text = NULL;
+        const char *text = "";
         int64_t date = 0;
         int value, r;
 
@@ -158,7 +159,7 @@ static int check_line(const char *key, const char *text, size_t limit, bool mult
                         .limit = (int64_t)limit,
                         .marks = multiline ? FIELD_MULTILINE : 0 };
 
-        if (!*text)
+        if (!text || !*text)
                 return refuse(refusal, REFUSED_INVALID_VALUE, "%s: must not be empty", key);
         return field_check_text(&field, text, refusal);
 }

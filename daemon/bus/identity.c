@@ -5,14 +5,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define IDENTITIES_MAX 256 /* connections remembered; the one longest unused goes first */
-#define WAITING_MAX    512 /* calls of all connections that wait for an answer */
+#define IDENTITIES_MAX 1024 /* connections remembered; the one longest unused goes first */
+#define WAITING_MAX    128  /* calls of one connection that wait until it is known */
 #define NAME_SIZE      64
 
-typedef struct Waiting {
+typedef struct Waiting Waiting;
+struct Waiting {
         sd_bus_message *m;
         const void *subject;
-} Waiting;
+        Waiting *next;
+};
 
 typedef struct Identity {
         char name[NAME_SIZE];
@@ -21,6 +23,8 @@ typedef struct Identity {
         Actor actor;
         uint64_t used;
         sd_bus_slot *query;
+        Waiting *first, *last; /* in order of arrival */
+        size_t n_waiting;
         Identities *owner;
 } Identity;
 
@@ -32,14 +36,40 @@ struct Identities {
         uint64_t clock; /* counts uses */
         Identity *list[IDENTITIES_MAX];
         size_t n;
-        Waiting waiting[WAITING_MAX]; /* in order of arrival */
-        size_t n_waiting;
 };
+
+static Waiting *waiting_free(Waiting *waiting) {
+        sd_bus_message_unref(waiting->m);
+        free(waiting);
+        return NULL;
+}
+
+static int add_waiting(Identity *identity, sd_bus_message *m, const void *subject) {
+        Waiting *waiting;
+
+        if (identity->n_waiting >= WAITING_MAX)
+                return -EBUSY;
+        waiting = malloc(sizeof(*waiting));
+        if (!waiting)
+                return -ENOMEM;
+        *waiting = (Waiting){ .m = sd_bus_message_ref(m), .subject = subject };
+        if (identity->last)
+                identity->last->next = waiting;
+        else
+                identity->first = waiting;
+        identity->last = waiting;
+        identity->n_waiting++;
+        return 0;
+}
 
 static Identity *identity_free(Identity *identity) {
         if (!identity)
                 return NULL;
         sd_bus_slot_unref(identity->query);
+        for (Waiting *waiting = identity->first, *next; waiting; waiting = next) {
+                next = waiting->next;
+                waiting_free(waiting);
+        }
         free(identity);
         return NULL;
 }
@@ -106,30 +136,15 @@ static int read_credentials(sd_bus_message *m, uid_t *ret_uid, gid_t gids[static
         return r < 0 ? r : has_uid ? 0 : -ENXIO;
 }
 
-/* Takes the first waiting call of that sender out of the queue. */
-static bool take_waiting(Identities *ids, const char *name, Waiting *ret) {
-        for (size_t i = 0; i < ids->n_waiting; i++) {
-                if (!STREQ(sd_bus_message_get_sender(ids->waiting[i].m), name))
-                        continue;
-                *ret = ids->waiting[i];
-                ids->n_waiting--;
-                memmove(&ids->waiting[i], &ids->waiting[i + 1],
-                        (ids->n_waiting - i) * sizeof(Waiting));
-                return true;
-        }
-        return false;
-}
-
 /* Whoever has gone or whom the bus does not know is nobody: no error of the answer may give rights.
  */
 static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         Identity *identity = userdata;
         Identities *ids = identity->owner;
         gid_t gids[GROUPS_MAX];
-        char name[NAME_SIZE];
         uid_t uid = (uid_t)-1;
         size_t n_gids = 0;
-        Waiting waiting;
+        Waiting *waiting, *next;
 
         if (sd_bus_message_is_method_error(m, NULL) ||
             read_credentials(m, &uid, gids, &n_gids) < 0) {
@@ -140,15 +155,34 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
         access_find(ids->access, uid, gids, n_gids, &identity->actor);
         identity->known = true;
         identity->query = sd_bus_slot_unref(identity->query);
-        memcpy(name, identity->name, sizeof(name));
-        while (take_waiting(ids, name, &waiting)) {
-                ids->handle(ids->userdata, waiting.m, waiting.subject);
-                sd_bus_message_unref(waiting.m);
+        /* Handling may put the identity itself out of the list. */
+        waiting = identity->first;
+        identity->first = identity->last = NULL;
+        identity->n_waiting = 0;
+        for (; waiting; waiting = next) {
+                next = waiting->next;
+                ids->handle(ids->userdata, waiting->m, waiting->subject);
+                waiting_free(waiting);
         }
         return 0;
 }
 
-static int ask(Identities *ids, const char *name) {
+/* However long it takes: the bus always answers, but behind all that it has for us already. */
+static int ask_bus(Identities *ids, Identity *identity) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(ids->bus, &m, "org.freedesktop.DBus",
+                                           "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                           "GetConnectionCredentials");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", identity->name);
+        return r < 0 ? r
+                     : sd_bus_call_async(ids->bus, &identity->query, m, on_credentials, identity,
+                                         UINT64_MAX);
+}
+
+static int ask(Identities *ids, const char *name, Identity **ret) {
         Identity *identity;
         size_t place;
         int r;
@@ -164,15 +198,13 @@ static int ask(Identities *ids, const char *name) {
         }
         snprintf(identity->name, sizeof(identity->name), "%s", name);
         identity->owner = ids;
-        r = sd_bus_call_method_async(ids->bus, &identity->query, "org.freedesktop.DBus",
-                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "GetConnectionCredentials", on_credentials, identity, "s",
-                                     name);
+        r = ask_bus(ids, identity);
         if (r < 0) {
                 identity_free(identity);
                 ids->list[place] = ids->list[--ids->n];
                 return r;
         }
+        *ret = identity;
         return 0;
 }
 
@@ -191,15 +223,10 @@ int identities_find(Identities *ids, sd_bus_message *m, const void *subject, Act
                 *ret_uid = identity->uid;
                 return 0;
         }
-        if (ids->n_waiting >= WAITING_MAX)
-                return -EBUSY;
-        if (!identity) {
-                r = ask(ids, name);
-                if (r < 0)
-                        return r;
-        }
-        ids->waiting[ids->n_waiting++] = (Waiting){ sd_bus_message_ref(m), subject };
-        return 1;
+        r = identity ? 0 : ask(ids, name, &identity);
+        if (r == 0)
+                r = add_waiting(identity, m, subject);
+        return r < 0 ? r : 1;
 }
 
 int identities_new(sd_bus *bus, const Access *access, IdentifiedCall handle, void *userdata,
@@ -219,8 +246,6 @@ int identities_new(sd_bus *bus, const Access *access, IdentifiedCall handle, voi
 Identities *identities_free(Identities *ids) {
         if (!ids)
                 return NULL;
-        for (size_t i = 0; i < ids->n_waiting; i++)
-                sd_bus_message_unref(ids->waiting[i].m);
         for (size_t i = 0; i < ids->n; i++)
                 identity_free(ids->list[i]);
         free(ids);

@@ -144,7 +144,7 @@ int history_next(Store *store, const Key *prefix, Key *position, Event *ret) {
         r = store_next(store, &history_table, &at, &event);
         if (r < 0)
                 return r;
-        if (at.size < prefix->size || memcmp(at.bytes, prefix->bytes, prefix->size) != 0) {
+        if (!slice_begins(key_slice(&at), key_slice(prefix))) {
                 record_done(&event_type, &event);
                 return -ENOENT;
         }

@@ -107,6 +107,8 @@ int clock_schedule(Clock *clock, const Timing *timing) {
         int64_t deadline, next;
         int r;
 
+        /* It may have come from another ladder, which has a warning where this one has none. */
+        clock->level = MAX(clock->level, ladder_first_level(timing->ladder));
         r = instant_of_offset(clock, timing, 0, &deadline);
         if (r == -EAGAIN)
                 deadline = 0;

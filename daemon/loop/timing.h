@@ -28,7 +28,8 @@ int clock_event(const Clock *clock, const Timing *timing, int64_t level, int64_t
 /* The level at which the ladder starts: 0, or 1 for a ladder without warning. */
 int64_t ladder_first_level(const LadderSpec *ladder);
 
-/* Sets deadline and next_at from everything else. 0 or -ERANGE. */
+/* Sets deadline and next_at from everything else, and the level to one that the ladder has. 0 or
+ * -ERANGE. */
 int clock_schedule(Clock *clock, const Timing *timing);
 
 /* How many repetitions of the top rung after `level` lie in the past as well: after a downtime one

@@ -11,7 +11,7 @@
 #define NESTING_MAX 4
 
 static uint64_t fold_sign(int64_t value) {
-        return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+        return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
 }
 
 static int64_t unfold_sign(uint64_t folded) {

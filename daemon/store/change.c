@@ -383,6 +383,8 @@ int store_replay(Store *store, Slice stored) {
             !journal_is_intact(&record, &store->head.hash))
                 return -EBADMSG;
         r = begin_batch(store);
+        if (r == 0)
+                r = store->batch_error;
         if (r < 0)
                 return r;
         r = apply_effects(store, record.effects);
@@ -425,6 +427,8 @@ static int prune_journal(Store *store) {
                 if (store->head.first > store->head.published)
                         break;
                 r = store_journal_get(store, store->head.first, &record);
+                if (r == -EBADMSG || r == -ENOENT)
+                        return 0; /* stays, for check to tell of it; that is no reason to stop */
                 if (r < 0)
                         return r;
                 if (record.time > store->head.time - store->journal_keep)

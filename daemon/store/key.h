@@ -23,6 +23,8 @@ static inline Slice key_slice(const Key *key) {
 
 static inline void key_bytes(Key *key, const void *data, size_t size) {
         assert(size <= KEY_MAX - key->size);
+        if (size == 0)
+                return;
         memcpy(key->bytes + key->size, data, size);
         key->size += size;
 }

@@ -170,7 +170,7 @@ static int create_schema(Kv *kv, void *userdata) {
 
 static int check_schema(Kv *kv, void *userdata, Refusal *why) {
         const Store *store = userdata;
-        Slice value;
+        Slice value = {};
         Cursor cursor;
         const char *magic;
         uint32_t version;
@@ -179,7 +179,7 @@ static int check_schema(Kv *kv, void *userdata, Refusal *why) {
 
         if (r < 0 && r != -ENOENT)
                 return r;
-        cursor = cursor_over(r < 0 ? (Slice){} : value);
+        cursor = cursor_over(value);
         magic = (const char *)cursor_take(&cursor, sizeof(schema_magic));
         version = cursor_u32(&cursor);
         site = cursor_u16(&cursor);
@@ -380,7 +380,7 @@ int store_index_next(Store *store, const Index *index, const Key *prefix, Key *p
                                          &key, &value);
         if (r < 0)
                 return r;
-        if (key.size < prefix->size || memcmp(key.data, prefix->bytes, prefix->size) != 0)
+        if (!slice_begins(key, key_slice(prefix)))
                 return -ENOENT;
         size = value.size == 1 ? *(const uint8_t *)value.data : 0;
         if (size == 0 || size > key.size || key.size > KEY_MAX)
