@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same service through other programs' eyes: busctl, python3-dbus, and a process that really
+is another user."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import unittest
+
+from harness import BUS_NAME, PATH, REGION, ServiceTest, TIME_LIMIT, needs_root
+
+DBUS_PROGRAM = """
+import dbus
+bus = dbus.SystemBus()
+tickets = dbus.Interface(bus.get_object("org.aftersales1", "/org/aftersales1"),
+                         "org.aftersales1.Tickets")
+number, created = tickets.Create({"type": "repair", "region": "110105", "customer_name": "李四"})
+assert created
+head = tickets.Dispatch(number, {"dealer": "BJ-1"})
+assert head["state"] == "dispatched", head
+ticket = tickets.Get(number)
+assert ticket["customer_name"] == "李四" and ticket["owner"] == "BJ-1", ticket
+rows, cursor = tickets.List({"dealer": "BJ-1"}, "", dbus.UInt32(10))
+assert number in [row["id"] for row in rows] and cursor == ""
+try:
+    tickets.Close(number, {})
+except dbus.DBusException as error:
+    assert error.get_dbus_name() == "org.aftersales1.Error.InvalidState", error
+else:
+    raise SystemExit("it was closed")
+print(int(number))
+"""
+
+
+class OtherClients(ServiceTest):
+    def run_program(self, *command):
+        return subprocess.run(command, env=self.service.environment(), capture_output=True,
+                              text=True, timeout=TIME_LIMIT, check=False)
+
+    def busctl(self, *arguments, before=()):
+        return self.run_program(*before, "busctl", f"--address={self.service.address}",
+                                *arguments)
+
+    @unittest.skipUnless(shutil.which("busctl"), "busctl is not installed")
+    def test_busctl(self):
+        create = self.busctl("call", BUS_NAME, PATH, f"{BUS_NAME}.Tickets", "Create", "a{sv}", "3",
+                             "type", "s", "repair", "region", "s", REGION,
+                             "description", "s", "不制冷")
+        self.assertEqual(create.returncode, 0, create.stderr)
+        signature, number, created = create.stdout.split()
+        self.assertEqual((signature, created), ("tb", "true"))
+        got = self.busctl("--json=short", "call", BUS_NAME, PATH, f"{BUS_NAME}.Tickets", "Get", "t",
+                          number)
+        record = json.loads(got.stdout)["data"][0]
+        self.assertEqual((record["state"]["data"], record["description"]["data"]),
+                         ("received", "不制冷"))
+        refused = self.busctl("call", BUS_NAME, PATH, f"{BUS_NAME}.Tickets", "Close", "ta{sv}",
+                              number, "0")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("which does not allow close", refused.stderr)
+        shown = self.busctl("introspect", BUS_NAME, PATH, f"{BUS_NAME}.Tickets")
+        self.assertRegex(shown.stdout, r"\.WaitPart +method +ta\{sv\} +a\{sv\}")
+
+    @needs_root
+    @unittest.skipUnless(shutil.which("busctl") and shutil.which("setpriv"),
+                         "busctl or setpriv is not installed")
+    def test_a_process_of_another_user(self):
+        ticket = str(self.ticket(dealer="SH-1", region="310115", customer_name="欧阳修"))
+        get = ("call", BUS_NAME, PATH, f"{BUS_NAME}.Tickets", "Get", "t", ticket)
+
+        def as_user(user, *groups):
+            return self.busctl(*get, before=(
+                "setpriv", f"--reuid={user}", f"--regid={user}",
+                f"--groups={','.join(groups)}" if groups else "--clear-groups"))
+
+        dealer = as_user("irc", "lp")
+        self.assertEqual(dealer.returncode, 0, dealer.stderr)
+        self.assertIn(r"\346\254\247", dealer.stdout.replace("欧", r"\346\254\247"))
+        self.assertIn("outside of your scope", as_user("games").stderr)
+        self.assertIn("does not have the permission ticket.read", as_user("irc").stderr)
+        masked = as_user("news")
+        self.assertIn('"***"', masked.stdout)
+        self.assertNotIn("欧阳", masked.stdout)
+
+    @unittest.skipUnless(importlib.util.find_spec("dbus"), "python3-dbus is not installed")
+    def test_python_dbus(self):
+        run = self.run_program(sys.executable, "-c", DBUS_PROGRAM)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.client.get(int(run.stdout))["state"], "dispatched")
+
+
+if __name__ == "__main__":
+    unittest.main()
