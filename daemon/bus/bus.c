@@ -153,6 +153,18 @@ static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message 
                 committer_touch(bus->options.committer);
 }
 
+/* A question whose answer nobody wants. The bus limits calls that wait for an answer, but not
+ * these: to work on them would be to keep all others waiting. */
+static bool is_idle_question(const BusInterface *interface, sd_bus_message *m) {
+        const Transition *transition;
+        const BusMethod *method =
+                bus_find_method(interface, sd_bus_message_get_member(m), &transition);
+
+        return sd_bus_message_get_expect_reply(m) == 0 && method &&
+               (method->permission == MAY_READ || method->permission == PERMISSION_STATUS_READ ||
+                method->permission == PERMISSION_ESCALATION_READ);
+}
+
 /* Handles a call as soon as it is known who sent it. */
 static void receive_call(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
         Refusal refusal;
@@ -160,6 +172,8 @@ static void receive_call(Bus *bus, const BusInterface *interface, sd_bus_message
         uid_t uid;
         int r;
 
+        if (is_idle_question(interface, m))
+                return;
         r = identities_find(bus->identities, m, interface, &actor, &uid);
         if (r == 0)
                 handle_call(bus, interface, m, &actor, uid);

@@ -35,6 +35,13 @@ static void say_state(Committer *c, size_t changes, int result) {
         c->failing = result < 0;
 }
 
+static void end_process(Committer *c, int result) {
+        log_at(LOG_CRIT,
+               "the store's medium failed; ending, so that a restart begins from what is safe "
+               "on it");
+        sd_event_exit(c->event, result);
+}
+
 int committer_commit(Committer *c) {
         size_t changes = store_batch_changes(c->store);
         int r;
@@ -51,11 +58,8 @@ int committer_commit(Committer *c) {
         for (size_t i = 0; i < c->n_watchers; i++)
                 c->watchers[i].watcher(c->watchers[i].userdata, r);
         store_release(c->store);
-        if (r < 0 && r != -ENOSPC && r != -ENOMEM) {
-                log_at(LOG_CRIT, "the store's medium failed; ending, so that a restart begins from "
-                                 "what is safe on it");
-                sd_event_exit(c->event, r);
-        }
+        if (r < 0 && r != -ENOSPC && r != -ENOMEM)
+                end_process(c, r);
         return r;
 }
 

@@ -179,8 +179,10 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
                 if (boot_clock_now() - began > DUE_SLICE_TIME)
                         break;
         }
-        if (r < 0 && r != -ENOENT)
+        if (r < 0 && r != -ENOENT) {
                 say_failure(due, NULL, r);
+                committer_touch(due->committer);
+        }
         /* The end of the commit arms whatever comes next, a further slice included. */
         if (store_has_batch(due->store))
                 committer_commit(due->committer);

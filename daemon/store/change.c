@@ -23,6 +23,7 @@ static int begin_batch(Store *store) {
                 return 0;
         store_release(store);
         r = store->kv->ops->begin(store->kv, true);
+        store->dead = store->dead || r == -EIO;
         if (r < 0)
                 return r;
         store->mode = STORE_WRITING;
@@ -481,9 +482,13 @@ int store_commit(Store *store) {
         r = store->kv->ops->commit(store->kv);
         store->mode = STORE_IDLE;
         store->batch_changes = store->batch_bytes = 0;
-        if (r < 0)
-                restore_head(store);
-        return r;
+        if (r == 0)
+                return 0;
+        restore_head(store);
+        /* Whatever the reason: if it hit the page that makes a commit valid, LMDB is done for. */
+        store_begin_view(store);
+        store_release(store);
+        return store->dead ? -EIO : r;
 }
 
 int store_flush(Store *store) {

@@ -42,6 +42,7 @@ struct Store {
         StoreHead head_before;           /* both as the open batch found them */
         uint64_t next_before[STORE_TABLES_MAX];
         size_t batch_changes, batch_bytes;
+        bool dead;       /* a transaction could not even begin */
         int batch_error; /* why the batch cannot be committed any more */
         Change change;
         Buffer effects, journal;

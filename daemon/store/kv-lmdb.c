@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/macro.h"
 #include "store/kv.h"
@@ -18,6 +19,7 @@
 #define NEW_FILE_NAME "state.mdb.new"
 #define LOCK_NAME     "state.lock"
 #define MAX_READERS   16
+#define FIRST_ROOM    (256 * 1024) /* bytes free before a store is created */
 /* Of the files in the state directory. */
 #define STORE_PATH_MAX 4096
 /* A disk that has not even so much left is full. */
@@ -373,6 +375,20 @@ static int fsync_directory(const char *directory) {
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+/* LMDB writes to its lock file through a mapping: without room for it that would be a SIGBUS. */
+static int check_room(const char *directory, Refusal *why) {
+        struct statvfs fs;
+
+        if (statvfs(directory, &fs) < 0)
+                return -errno;
+        if ((uint64_t)fs.f_bavail * fs.f_frsize >= FIRST_ROOM)
+                return 0;
+        refuse(why, REFUSED_INTERNAL,
+               "cannot create a database in %s: %s; %d KiB are needed to begin with", directory,
+               strerror(ENOSPC), FIRST_ROOM / 1024);
+        return -ENOSPC;
+}
+
 /* LMDB's first commits are not atomic, so a new store is made under another name and appears whole.
  */
 static int create_store(const KvLmdbOptions *options, const char *path, const char *new_path,
@@ -383,6 +399,9 @@ static int create_store(const KvLmdbOptions *options, const char *path, const ch
         int r;
 
         fresh.accept = NULL;
+        r = check_room(options->directory, why);
+        if (r < 0)
+                return r;
         snprintf(lock, sizeof(lock), "%s-lock", new_path);
         if ((unlink(new_path) < 0 && errno != ENOENT) || (unlink(lock) < 0 && errno != ENOENT))
                 return -errno;

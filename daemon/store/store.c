@@ -321,6 +321,7 @@ int store_begin_view(Store *store) {
         r = store->kv->ops->begin(store->kv, false);
         if (r == 0)
                 store->mode = STORE_READING;
+        store->dead = store->dead || r == -EIO;
         return r;
 }
 
@@ -427,6 +428,10 @@ int store_journal_get(Store *store, uint64_t sequence, JournalRecord *ret) {
 }
 
 /* ---- what the store knows of itself ---- */
+
+bool store_is_dead(const Store *store) {
+        return store->dead;
+}
 
 const StoreHead *store_head(const Store *store) {
         return &store->head;

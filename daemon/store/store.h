@@ -116,6 +116,9 @@ size_t store_batch_bytes(const Store *store);
  * and the process must end. */
 int store_commit(Store *store);
 void store_abort(Store *store);
+/* Whether the medium has failed: nothing can be read or written any more, only a new start helps.
+ */
+bool store_is_dead(const Store *store);
 /* Makes durable what was noted since the last commit; before an orderly end. */
 int store_flush(Store *store);
 
