@@ -1,0 +1,391 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""No room and broken disks: the call that cannot be stored says so and changes nothing, reads go
+on, nothing acknowledged is lost, and whatever is due happens once there is room again.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from support import EPOCH, ERROR, IN_FLIGHT, SECOND, CallError, Place, figure, wait_until
+from test_kill import check_escalations
+
+FULL = ERROR + "StorageFull"
+HOUR = 3600 * SECOND
+TEXT = "x" * 1800
+
+
+def can_mount():
+    return os.geteuid() == 0 and subprocess.run(
+        ["unshare", "-m", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+        stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Storage(unittest.TestCase):
+    def open(self, **options):
+        self.place = Place(**options)
+        self.addCleanup(self.place.close)
+        self.daemon = self.place.daemon
+
+    def begin(self):
+        self.daemon.start()
+        self.client = self.place.client()
+        self.client.create_units()
+        self.created = {}  # id -> description
+
+    def create(self, n=1, **fields):
+        for _ in range(n):
+            text = f"{len(self.created)} {TEXT}"
+            self.created[self.client.create(description=text, **fields)] = text
+
+    def create_until_full(self):
+        """With calls in flight, as a batch fails or does not as a whole."""
+        full = 0
+        while not full:
+            calls = {}
+            for i in range(IN_FLIGHT):
+                text = f"{len(self.created)} {i} {TEXT}"
+                calls[self.client.send("Tickets", "Create", "a{sv}",
+                                       ({"type": "repair", "region": "110105",
+                                         "description": text},))] = text
+            for _ in range(IN_FLIGHT):
+                serial, answer = self.client.receive()
+                if isinstance(answer, CallError):
+                    self.assertEqual(answer.name, FULL, answer.text)
+                    full += 1
+                else:
+                    self.created[answer[0]] = calls[serial]
+        while True:  # one by one, until there is no room for a single one
+            try:
+                self.create()
+            except CallError as e:
+                self.assertEqual(e.name, FULL, e.text)
+                return
+
+    def verify(self):
+        """Exactly what was acknowledged is there."""
+        rows = {x["id"]: x["description"] for x in self.client.list(ended=True)}
+        self.assertEqual(rows, self.created)
+        for id, text in list(self.created.items())[-50:]:
+            self.assertEqual(self.client.get(id)["description"], text)
+        self.assertEqual(self.client.status()["open"], len(self.created))
+
+    def assert_full(self):
+        with self.assertRaises(CallError) as caught:
+            self.client.create(description=TEXT)
+        self.assertEqual(caught.exception.name, FULL)
+
+    def assert_reads_beside_writes(self):
+        """A read is answered even in one batch with writes for which there is no room."""
+        ids = list(self.created)
+        reads = {}
+        for i in range(IN_FLIGHT // 2):
+            self.client.send("Tickets", "Create", "a{sv}", ({"type": "repair", "region": "110105",
+                                                             "description": TEXT},))
+            reads[self.client.send("Tickets", "Get", "t", (ids[i],))] = ids[i]
+        for _ in range(IN_FLIGHT):
+            serial, answer = self.client.receive()
+            if serial not in reads:
+                self.assertEqual(answer.name, FULL)
+                continue
+            self.assertIsInstance(answer, dict, f"a Get was answered with: {answer}")
+            self.assertEqual(answer["description"], self.created[reads[serial]])
+
+    def assert_calm(self):
+        """While it cannot do what is due, it does not spin."""
+        before = cpu_seconds(self.pid())
+        time.sleep(2)
+        used = cpu_seconds(self.pid()) - before
+        self.assertLess(used, 1, "the daemon spins while there is no room")
+
+    def pid(self):
+        return self.daemon.process.pid
+
+    def assert_all_escalated(self, ids):
+        wait_until(lambda: self.client.status()["lag"] == 0, "catching up", self.daemon.process)
+        rows = self.client.list("Escalations", acknowledged=True)
+        check_escalations(rows)
+        self.assertEqual({x["case_id"] for x in rows}, ids)
+        return len(rows)
+
+
+@unittest.skipUnless(can_mount(), "needs root and a mount namespace of its own")
+class FullDisk(Storage):
+    SIZE = 3  # MiB
+
+    def setUp(self):
+        self.open()
+        os.mkdir(self.daemon.state)
+        # The namespace lives as long as its holder, over restarts of the daemon.
+        self.holder = subprocess.Popen(
+            ["unshare", "-m", "--propagation", "private", "sh", "-c",
+             f"mount -t tmpfs -o size={self.SIZE}m tmpfs {self.daemon.state} && echo && "
+             "exec sleep infinity"], stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.addCleanup(self.end_holder)
+        self.daemon.wrapper = ["nsenter", "-m", "-t", str(self.holder.pid)]
+        self.begin()
+
+    def end_holder(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+    def make_room(self, size):
+        subprocess.run(self.daemon.wrapper + ["mount", "-o", f"remount,size={size}m",
+                                              self.daemon.state], check=True)
+
+    def test_full_disk(self):
+        self.create(20)
+        self.create_until_full()
+        self.assert_full()
+        self.verify()
+        self.assert_reads_beside_writes()
+        self.assertEqual(self.daemon.check(), [])
+
+        # What becomes due now cannot be written down.
+        late = set(self.created)
+        self.client.jump(EPOCH + 30 * HOUR)
+        self.assert_calm()
+        self.assertGreater(self.client.status()["lag"], 0)
+        self.verify()
+
+        self.make_room(64)
+        self.create()
+        self.verify()
+        n = self.assert_all_escalated(late)
+        self.assertEqual(self.daemon.check(), [])
+        self.daemon.now = EPOCH + 30 * HOUR
+        self.assertEqual(self.daemon.stop(), 0)
+        self.daemon.start(self.client)
+        self.verify()
+        self.assertEqual(self.daemon.check(), [])
+        figure(f"full disk: {len(self.created)} acknowledged tickets, 0 lost; {n} escalations "
+               "after there was room")
+
+    def test_time_passes_while_full(self):
+        """Advance answers, too."""
+        self.create_until_full()
+        with self.assertRaises(CallError) as caught:
+            self.client.advance(EPOCH + 30 * HOUR)
+        self.assertEqual(caught.exception.name, FULL)
+        self.verify()
+        self.make_room(64)
+        self.client.advance(EPOCH + 31 * HOUR)
+        self.assert_all_escalated(set(self.created))
+        self.assertEqual(self.daemon.check(), [])
+
+    def test_filled_and_freed(self):
+        for i in range(1, 10):
+            self.create_until_full()
+            self.make_room(self.SIZE + i)
+            self.create()
+        self.verify()
+        self.assertEqual(self.daemon.check(), [])
+
+    def test_first_start(self):
+        """There is not even room for an empty store."""
+        self.daemon.stop()
+        subprocess.run(self.daemon.wrapper + ["sh", "-c", f"rm {self.daemon.state}/*; cat "
+                                              f"/dev/zero >{self.daemon.state}/filler || :"],
+                       stderr=subprocess.DEVNULL, check=True)
+        status, text = self.daemon.run()
+        self.assertNotEqual(status, 0)
+        self.assertIn("No space left on device", text)
+        subprocess.run(self.daemon.wrapper + ["rm", f"{self.daemon.state}/filler"], check=True)
+        self.daemon.start(self.client)
+        self.client.create_units()
+        self.assertEqual(self.daemon.check(), [])
+
+
+class FullMap(Storage):
+    def setUp(self):
+        self.open(map_size="2MiB")
+        self.begin()
+
+    def test_full_map(self):
+        self.create(20)
+        self.create_until_full()
+        self.assert_full()
+        self.verify()
+        self.assert_reads_beside_writes()
+        late = set(self.created)
+        self.client.jump(EPOCH + 30 * HOUR)
+        self.assert_calm()
+        self.verify()
+        self.assertEqual(self.daemon.check(), [])
+        # A map grows with the configuration.
+        self.daemon.configure(map_size="64MiB")
+        self.daemon.now = EPOCH + 30 * HOUR
+        self.daemon.stop()
+        self.daemon.start(self.client)
+        self.create()
+        self.verify()
+        self.assert_all_escalated(late)
+        self.assertEqual(self.daemon.check(), [])
+
+    def test_time_passes_while_full(self):
+        self.create_until_full()
+        with self.assertRaises(CallError) as caught:
+            self.client.advance(EPOCH + 30 * HOUR)
+        self.assertEqual(caught.exception.name, FULL)
+        self.verify()
+        self.assertEqual(self.daemon.check(), [])
+
+
+@unittest.skipUnless(shutil.which("strace") and os.geteuid() == 0, "needs strace and root")
+class BrokenDisk(Storage):
+    """System calls of the running daemon fail."""
+
+    # A commit: the pages, a barrier, and the page that makes them valid.
+    CALLS = ["pwrite64", "writev", "pwritev", "fdatasync"]
+
+    def setUp(self):
+        self.open()
+        self.begin()
+        self.create(5)
+        self.injected = 0
+
+    def inject(self, call, error, when):
+        """From now on that occurrence of the call fails."""
+        trace = os.path.join(self.place.directory, "trace")
+        tracer = subprocess.Popen(["strace", "-f", "-o", trace, "-e", "trace=" + call, "-e",
+                                   f"inject={call}:error={error}:when={when}", "-p",
+                                   str(self.pid())], stderr=subprocess.PIPE)
+        self.addCleanup(tracer.stderr.close)
+        self.addCleanup(tracer.wait)
+        tracer.stderr.readline()  # "Process ... attached"
+        return trace, tracer
+
+    def detach(self, tracer):
+        tracer.terminate()
+        tracer.wait()
+
+    def was_injected(self, trace):
+        with open(trace) as file:
+            return "(INJECTED)" in file.read()
+
+    def create_beside_fault(self, request_id):
+        """The id; or None, and the name of the error."""
+        try:
+            id = self.client.create(description=request_id, request_id=request_id)
+        except CallError as e:
+            return None, e.name
+        self.created[id] = request_id
+        return id, None
+
+    def retry(self, request_id):
+        """Of what may have happened or not: it has happened once then."""
+        id, error = self.create_beside_fault(request_id)
+        if error:  # leave a daemon for the next one
+            self.daemon.stop()
+            self.daemon.start(self.client)
+        self.assertIsNone(error, "the daemon goes on although its store is dead")
+        self.verify()
+        self.assertEqual(self.daemon.check(), [])
+
+    def test_no_space(self):
+        """No room; without the page that makes a commit valid LMDB cannot go on."""
+        for call in self.CALLS:
+            for when in (1, 2):
+                name = f"{call} {when}"
+                trace, tracer = self.inject(call, "ENOSPC", when)
+                id, error = self.create_beside_fault(name)
+                self.detach(tracer)
+                if not self.was_injected(trace):
+                    continue
+                self.injected += 1
+                with self.subTest(call=call, when=when):
+                    self.assertIsNone(id)
+                    if error == FULL:
+                        self.retry(name)
+                    else:
+                        self.assert_ends(error, name)
+        figure(f"{self.injected} system calls without room: an error, nothing lost")
+
+    def test_medium_fails(self):
+        for call in self.CALLS:
+            for when in (1, 2):
+                name = f"{call} {when}"
+                trace, tracer = self.inject(call, "EIO", when)
+                id, error = self.create_beside_fault(name)
+                injected = self.was_injected(trace)
+                if not injected:
+                    self.detach(tracer)
+                    continue
+                self.injected += 1
+                with self.subTest(call=call, when=when):
+                    self.assertIsNone(id, "a change was acknowledged that did not reach the disk")
+                    self.assert_ends(error, name)
+                self.detach(tracer)
+        figure(f"{self.injected} system calls with EIO: error, orderly end, nothing lost")
+
+    def assert_ends(self, error, name):
+        """With an answer first; a restart begins from what is safe."""
+        self.assertIn(error, (ERROR + "TryAgain", ERROR + "Internal"))
+        try:
+            status = self.daemon.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            self.daemon.start(self.client)
+            self.fail("the daemon goes on although its store is dead")
+        self.assertGreater(status, 0)
+        self.daemon.start(self.client)
+        self.retry(name)
+
+    def test_medium_fails_under_load(self):
+        """Every call is answered: done, or an error."""
+        trace, tracer = self.inject("fdatasync", "EIO", 8)
+        calls = {}
+        errors = set()
+        for i in range(2000):
+            text = f"load {i}"
+            calls[self.client.send("Tickets", "Create", "a{sv}", (
+                {"type": "repair", "region": "110105", "description": text},))] = text
+            if len(calls) < IN_FLIGHT:
+                continue
+            serial, answer = self.client.receive()
+            text = calls.pop(serial)
+            if isinstance(answer, CallError):
+                errors.add(answer.name)
+            else:
+                self.created[answer[0]] = text
+        while calls:
+            serial, answer = self.client.receive()
+            text = calls.pop(serial)
+            if not isinstance(answer, CallError):
+                self.created[answer[0]] = text
+        self.assertTrue(self.was_injected(trace))
+        self.assertGreater(self.daemon.process.wait(10), 0)
+        self.detach(tracer)
+        self.assertIn(ERROR + "TryAgain", errors)
+        self.daemon.start(self.client)
+        self.verify()
+        self.assertEqual(self.daemon.check(), [])
+
+    def test_medium_fails_while_time_passes(self):
+        trace, tracer = self.inject("fdatasync", "EIO", 1)
+        with self.assertRaises(CallError):
+            self.client.advance(EPOCH + 30 * HOUR)
+        self.assertGreater(self.daemon.process.wait(10), 0)
+        self.detach(tracer)
+        self.daemon.now = EPOCH + 30 * HOUR
+        self.daemon.start(self.client)
+        self.assert_all_escalated(set(self.created))
+        self.assertEqual(self.daemon.check(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

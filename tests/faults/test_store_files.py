@@ -1,0 +1,269 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Files that are not what they should be: the daemon refuses them, says why and leaves them as they
+are; and of a damaged store nothing wrong is told without --check telling of it.
+
+SEED=n repeats a run, FLIPS=n makes it longer.
+"""
+
+import os
+import random
+import shutil
+import struct
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from support import EPOCH, ERROR, SECOND, CallError, Client, Daemon, Place, figure
+
+SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+FLIPS = int(os.environ.get("FLIPS", 150))
+PAGE = 4096
+HOUR = 3600 * SECOND
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        self.place = Place()
+        self.addCleanup(self.place.close)
+        self.daemon = self.place.daemon
+        self.path = os.path.join(self.daemon.state, "state.mdb")
+
+    def make_store(self, tickets=5):
+        self.daemon.start()
+        self.client = self.place.client()
+        self.client.create_units()
+        for i in range(tickets):
+            self.client.create(description=f"ticket {i}", reference=f"R{i}")
+
+    def contents(self, path=None):
+        with open(path or self.path, "rb") as file:
+            return file.read()
+
+    def write(self, contents):
+        os.makedirs(self.daemon.state, exist_ok=True)
+        with open(self.path, "wb") as file:
+            file.write(contents)
+
+    def assert_refused(self, *words):
+        """A message with these words, a failure, the same file."""
+        before = self.contents()
+        status, text = self.daemon.run()
+        self.assertGreater(status, 0, text)
+        for word in words:
+            self.assertIn(word, text)
+        self.assertEqual(self.contents(), before, "the file was changed")
+        self.assertGreater(len(self.daemon.check()), 0)
+        self.assertEqual(self.contents(), before, "--check changed the file")
+
+
+class Refused(Files):
+    def test_random_bytes(self):
+        self.write(random.Random(1).randbytes(10 * PAGE))
+        self.assert_refused("state.mdb", "not a database of aftersalesd")
+
+    def test_text(self):
+        self.write(b"site: 0\n")
+        self.assert_refused("state.mdb", "not a database of aftersalesd")
+
+    def test_empty_file(self):
+        self.write(b"")
+        self.assert_refused("state.mdb", "empty")
+
+    def test_other_database(self):
+        """LMDB, but of another program: a good one with all names changed."""
+        self.make_store()
+        self.daemon.stop()
+        contents = self.contents()
+        for name in ("meta", "ticket", "journal", "tally", "unit", "aftersalesd"):
+            contents = contents.replace(name.encode(), name.upper().encode())
+        self.write(contents)
+        self.assert_refused("not made by aftersalesd")
+
+    def test_truncated(self):
+        self.make_store()
+        self.daemon.stop()
+        whole = self.contents()
+        for size in (len(whole) // 2, len(whole) - PAGE, 3 * PAGE, 2 * PAGE):
+            with self.subTest(size=size):
+                self.write(whole[:size])
+                self.assert_refused("state.mdb", "cut short", "backup")
+        for size in (2 * PAGE - 1, PAGE + 1, PAGE, 100, 1):
+            with self.subTest(size=size):
+                self.write(whole[:size])
+                self.assert_refused("state.mdb")
+        self.write(whole)
+        self.daemon.start(self.client)
+        self.assertEqual(len(self.client.list()), 5)
+
+    def test_other_site(self):
+        self.make_store()
+        self.daemon.stop()
+        self.daemon.configure(site=7)
+        self.assert_refused("site 0", "site 7")
+        self.daemon.configure(site=0)
+        self.daemon.start(self.client)
+
+    def test_newer_schema(self):
+        self.make_store()
+        self.daemon.stop()
+        mark = b"aftersalesd\0"
+        contents = self.contents()
+        at = contents.rindex(mark) + len(mark)
+        version, = struct.unpack(">I", contents[at:at + 4])
+        newer = contents.replace(mark + contents[at:at + 4],
+                                 mark + struct.pack(">I", version + 1))
+        self.write(newer)
+        self.assert_refused(f"schema version {version + 1}", "newer")
+
+    def test_not_writable(self):
+        """A directory in the file's place."""
+        os.makedirs(self.path)
+        status, text = self.daemon.run()
+        self.assertGreater(status, 0)
+        self.assertIn("state.mdb", text)
+
+    def test_no_store_to_check(self):
+        self.assertGreater(len(self.daemon.check()), 0)
+        self.assertFalse(os.path.exists(self.daemon.state))
+
+    def test_second_daemon(self):
+        """On the same state, even from another bus."""
+        self.make_store()
+        other = Place()
+        self.addCleanup(other.close)
+        second = Daemon(other.bus, self.place.directory)
+        second.log += ".second"
+        status, text = second.run()
+        self.assertGreater(status, 0)
+        self.assertIn("in use by another aftersalesd", text)
+        self.assertEqual(len(self.client.list()), 5)
+        # On the same bus, with a state of its own.
+        second = Daemon(self.place.bus, other.directory)
+        status, text = second.run()
+        self.assertGreater(status, 0)
+        self.assertIn("another aftersalesd is running", text)
+        self.assertEqual(self.client.status()["open"], 5)
+        self.assertEqual(self.daemon.check(), [])
+
+
+class Flipped(Files):
+    """Single bits, all over the file."""
+
+    TICKETS = 60
+    LISTS = [("Tickets", {"ended": True}), ("Tickets", {"state": "received"}),
+             ("Tickets", {"subcentre": "BJ"}), ("Escalations", {"acknowledged": True}),
+             ("Escalations", {}), ("Units", {})]
+
+    def ask(self, client, *call):
+        """The answer, or None: an error that tells of a fault of the daemon or its store."""
+        try:
+            return client.call(*call, timeout=10)
+        except CallError as e:
+            # A record whose key is damaged is not found: --check has to tell.
+            return ("missing",) if e.name == ERROR + "NotFound" else None
+
+    def read_all(self, client):
+        answers = [self.ask(client, "Tickets", "Get", "t", (id,))
+                   for id in range(1, self.TICKETS + 1)]
+        answers += [self.ask(client, "Tickets", "History", "t", (id,))
+                    for id in range(1, self.TICKETS + 1, 5)]
+        answers += [self.ask(client, interface, "List", "a{sv}su", (filters, "", 1000))
+                    for interface, filters in self.LISTS]
+        status = self.ask(client, "Manager", "Status")
+        answers.append(status and {k: status[k] for k in ("states", "open", "overdue", "sequence")})
+        return answers
+
+    def prepare(self):
+        self.make_store(self.TICKETS)
+        for id in range(1, self.TICKETS, 3):
+            self.client.move(id, "Dispatch")
+        self.client.advance(EPOCH + 3 * HOUR)
+        self.daemon.now = EPOCH + 3 * HOUR
+        self.truth = self.read_all(self.client)
+        self.daemon.stop()
+        self.whole = self.contents()
+
+    def live_pages(self):
+        """Places in the pages that hold records, and in those that hold the rest."""
+        return [n for n in range(len(self.whole) // PAGE)
+                if any(self.whole[n * PAGE:(n + 1) * PAGE])]
+
+    def try_flipped(self, offset, bit):
+        """What came of it: refused, harmless, reported, checked or crashed."""
+        contents = bytearray(self.whole)
+        contents[offset] ^= 1 << bit
+        self.write(contents)
+        faults = self.daemon.check()
+        try:
+            self.daemon.start(self.client)
+            answers = self.read_all(self.client)
+        except RuntimeError:
+            status = self.daemon.process.wait(10)
+            return "refused" if status > 0 and self.daemon.log_tail(1) else "crashed", faults
+        except CallError:
+            return "crashed", faults
+        finally:
+            if self.daemon.process.poll() is None:
+                self.daemon.kill()
+        if self.daemon.process.returncode not in (-9, 0):
+            return "crashed", faults
+        if answers == self.truth:
+            return "harmless", faults
+        wrong = [i for i, (a, b) in enumerate(zip(answers, self.truth)) if a not in (None, b)]
+        return ("wrong" if wrong else "reported"), faults
+
+    def test_flipped_bits(self):
+        print(f"SEED={SEED}", flush=True)
+        rng = random.Random(SEED)
+        self.prepare()
+        counts = {}
+        silent = []
+        pages = self.live_pages()
+        for _ in range(FLIPS):
+            offset = rng.choice(pages) * PAGE + rng.randrange(PAGE)
+            bit = rng.randrange(8)
+            result, faults = self.try_flipped(offset, bit)
+            result += ", --check tells" if faults else ""
+            counts[result] = counts.get(result, 0) + 1
+            if result in ("wrong", "crashed", "reported"):
+                print(offset, bit, result, self.daemon.log_tail(300))
+            if result == "wrong":
+                silent.append((offset, bit))
+        text = ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
+        figure(f"{FLIPS} flipped bits in {len(self.whole)} bytes: {text}")
+        self.assertEqual(silent, [], "wrong answers, and --check says nothing")
+
+    def test_flipped_records(self):
+        """In the records themselves: every one is found by whoever reads it, and by --check."""
+        rng = random.Random(SEED)
+        self.prepare()
+        n = found = 0
+        for id in range(1, self.TICKETS + 1, 4):
+            text = f"ticket {id - 1}".encode()
+            contents = bytearray(self.whole)
+            at = contents.find(text)
+            while at >= 0:  # also in the journal
+                contents[at + rng.randrange(len(text))] ^= 1 << rng.randrange(8)
+                at = contents.find(text, at + 1)
+            self.write(contents)
+            n += 1
+            self.assertNotEqual(self.daemon.check(), [])
+            self.daemon.start(self.client)
+            with self.assertRaises(CallError) as caught:
+                self.client.get(id)
+            self.assertEqual(caught.exception.name, ERROR + "Internal")
+            # All others are as they were.
+            for other in range(1, self.TICKETS + 1):
+                if self.ask(self.client, "Tickets", "Get", "t", (other,)) is None:
+                    found += 1
+                else:
+                    self.assertEqual(self.ask(self.client, "Tickets", "Get", "t", (other,)),
+                                     self.truth[other - 1])
+            self.daemon.kill()
+        figure(f"{n} damaged tickets: each refused by Get and told by --check")
+
+
+if __name__ == "__main__":
+    unittest.main()
