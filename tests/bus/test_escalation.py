@@ -64,6 +64,18 @@ class CatchUp(FreshServiceTest):
         self.client.jump(now)
         self.check_catch_up(ticket, now)
 
+    def test_a_jump_to_the_very_instant(self):
+        ticket = self.ticket()
+        self.client.jump(at("2026-03-02 12:00"))
+        self.ticket()  # looks again at what is due
+        self.assertEqual(self.client.status()["lag"], 0)
+        self.assertEqual(self.client.escalations(ticket), [])
+        self.client.jump(at("2026-03-02 12:00") + 1)
+        self.settled()
+        self.assertEqual(len(self.client.escalations(ticket)), 1)
+        self.assertEqual([text for priority, text in self.service.log()
+                          if priority < 5 and "no-such-user" not in text], [])
+
     def test_a_call_right_after_the_jump(self):
         """A transition finds recorded what was due before it."""
         ticket = self.ticket()
@@ -159,6 +171,33 @@ class CatchUp(FreshServiceTest):
             self.client.call("Notifications", "Acknowledge", "at", [row["id"]])
 
 
+class Durability(FreshServiceTest):
+    def test_what_was_answered_survives(self):
+        """The daemon is killed as soon as an answer is there."""
+        reader = self.service.client()
+        for turn in range(10):
+            ticket = self.client.create(type="consultation", region=REGION, request_id=f"r{turn}")
+            self.service.kill()
+            self.service.start(self.CLOCK)
+            self.assertEqual(reader.get(ticket)["revision"], 1)
+            head = self.client.move("Dispatch", ticket)
+            self.service.restart(self.CLOCK, kill=True)
+            self.assertEqual(reader.get(ticket)["revision"], head["revision"])
+
+    def test_a_request_in_flight(self):
+        """Killed before the answer: whether it was done or not, the same request id finds out."""
+        for turn in range(10):
+            fields = variants({"type": "consultation", "region": REGION,
+                               "request_id": f"f{turn}"})
+            create = self.client.message("Tickets", "Create", "a{sv}", fields)
+            self.client.post(create)
+            self.service.restart(self.CLOCK, kill=True)
+            ticket, created = self.client.calls([create])[0]
+            self.assertTrue(created)
+            self.assertEqual(self.client.status()["open"], turn + 1)
+            self.assertEqual(self.client.get(ticket)["revision"], 1)
+
+
 class Suspicion(FreshServiceTest):
     """A clock that jumps by more than 30 days while nothing confirms it."""
 
@@ -174,6 +213,7 @@ class Suspicion(FreshServiceTest):
     def setUp(self):
         super().setUp()
         self.number = self.ticket()
+        self.client.advance(self.CLOCK)  # from here on a jump is one
 
     def test_held_until_accepted(self):
         self.client.call("Clock", "SetSynchronised", "b", False)

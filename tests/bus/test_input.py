@@ -241,6 +241,16 @@ class Input(ServiceTest):
         self.client.explain(ticket)
         self.client.move("Void", ticket, void_reason="other")
 
+    def test_waiting_is_bounded(self):
+        ticket = self.ticket()
+        wait = self.client.message("Tickets", "WaitCustomer", "ta{sv}", ticket,
+                                   variants({"wait_reason": "不在"}))
+        resume = self.client.message("Tickets", "Resume", "ta{sv}", ticket, {})
+        for answer in self.client.calls([wait, resume] * 64):
+            self.assertNotIsInstance(answer, BusError)
+        with self.refused("LimitReached", "64 times", unchanged=ticket):
+            self.client.move("WaitCustomer", ticket, wait_reason="不在")
+
     def test_regions(self):
         for value in ("1", "11010a", "北京", "11 12", "-11", "１１"):
             self.check_create("InvalidValue", ("region", "110105"), region=value)
@@ -329,12 +339,13 @@ class Input(ServiceTest):
             self.create()
         good = self.client.list_page("Tickets", limit=1)[1]
         other_filter = self.client.list_page("Tickets", {"subcentre": "BJ"}, limit=1)[1]
+        no_index = self.client.list_page("Tickets", {"type": "consultation"}, limit=1)[1]
         units = self.client.list_page("Units", limit=1)[1]
         mangled = good[:-1] + ("0" if good[-1] != "0" else "1")
-        for cursor in (other_filter, units, mangled, good[:-2], good + "00", good.upper(), "x",
-                       "zz", "00" * 6, "0" * 8, good[:8], good * 100, "gg" * 20, good[:-1]):
-            if cursor == good:
-                continue  # its digits have no capitals
+        self.assertNotEqual(good.upper(), good)
+        for cursor in (other_filter, no_index, units, mangled, good[:-2], good + "00",
+                       good.upper(), "x", "zz", "00" * 6, "0" * 8, good[:8], good * 100, "gg" * 20,
+                       good[:-1]):
             with self.subTest(cursor=cursor[:60]), self.refused("InvalidCursor", "empty one"):
                 self.client.list_page("Tickets", cursor=cursor, limit=1)
         self.assertEqual(len(self.client.list_page("Tickets", cursor=good, limit=1)[0]), 1)

@@ -85,7 +85,7 @@ const Index index_word = { "item_by_word", keys_word };
 const Index tally_word = { "word", keys_word };
 
 static const char *shelved_fault(const void *record) {
-        return ((const Shelved *)record)->group == 13 ? "there is no group 13" : NULL;
+        return ((const Shelved *)record)->group == 1313 ? "there is no group 1313" : NULL;
 }
 
 const Table item_table = {

@@ -158,7 +158,7 @@ static void test_incomplete(_unused_ void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
-                _cleanup_free_ char *yaml = NULL, *errors = NULL, *first = NULL;
+                _cleanup_free_ char *yaml = NULL, *errors = NULL;
                 size_t lines = 0;
 
                 assert_true(asprintf(&yaml, POLICY "  ticket:\n    default:\n      normal: %s" REST,

@@ -103,7 +103,7 @@ static void swap_records(MDB_txn *txn, unsigned dbi) {
 }
 
 static void break_rule(MDB_txn *txn, unsigned dbi) {
-        Item item = { .head = { .group = 13, .hidden = true }, .id = ITEM(9) };
+        Item item = { .head = { .group = 1313, .hidden = true }, .id = ITEM(9) };
         _cleanup_(buffer_done) Buffer buffer = {};
         Key key = key_of_id(ITEM(9));
 
@@ -267,7 +267,7 @@ static const struct {
           "item 0003000000000004: missing in index by_group\n"
           "item 0003000000000004: missing in index item_by_word\n" },
         { "item", break_rule,
-          "item 0003000000000009: there is no group 13\n"
+          "item 0003000000000009: there is no group 1313\n"
           "table item has number 9, but 6 would be given out next\n" },
         { "by_group", lose_entry,
           "item 0003000000000003: missing in index by_group\n"
