@@ -306,7 +306,7 @@ static void fill(Shelf *shelf) {
         Change *change;
 
         for (int i = 1; i <= 5; i++) {
-                char words[16];
+                char words[32];
 
                 snprintf(words, sizeof(words), "red w%d", i);
                 shelf_add(shelf, "name", i, words);
