@@ -85,6 +85,11 @@ static Staged *stage(Change *change, const Table *table, const Key *key) {
         return staged;
 }
 
+static Slice staged_value(const Change *change, const Staged *staged) {
+        return staged->size > 0 ? (Slice){ change->values.data + staged->from, staged->size }
+                                : (Slice){};
+}
+
 int change_get(Change *change, const Table *table, const Key *key, void *record) {
         const Staged *staged = find_staged(change, table, key);
 
@@ -92,8 +97,7 @@ int change_get(Change *change, const Table *table, const Key *key, void *record)
                 return store_get(change->store, table, key, record);
         if (staged->size == 0)
                 return -ENOENT;
-        return record_decode(table->type,
-                             (Slice){ change->values.data + staged->from, staged->size }, record);
+        return record_decode(table->type, staged_value(change, staged), record);
 }
 
 int change_put(Change *change, const Table *table, const void *record) {
@@ -347,8 +351,7 @@ static int build_effects(Change *change) {
 
                 buffer_put_u8(effects, staged->table->number);
                 buffer_put_slice(effects, key_slice(&staged->key));
-                buffer_put_slice(effects,
-                                 (Slice){ change->values.data + staged->from, staged->size });
+                buffer_put_slice(effects, staged_value(change, staged));
         }
         return effects->error < 0                   ? effects->error
                : effects->size > JOURNAL_RECORD_MAX ? -E2BIG

@@ -70,6 +70,8 @@ static int next_record(Store *store, const ListQuery *query, Key *position, void
         r = store_index_next(store, query->index, &query->prefix, position, &key);
         if (r < 0)
                 return r;
+        if (query->ours && !query->ours(query->userdata, position))
+                return NOT_OURS;
         r = store_get(store, query->table, &key, record);
         return r == -ENOENT ? NOT_OURS : r;
 }
