@@ -72,40 +72,32 @@ int region_check(const char *field, const char *region, Refusal *refusal) {
         return 0;
 }
 
-/* Splits the next word off; NULL at the end. */
-static const char *next_region(const char *p, char ret[static REGION_SIZE]) {
-        size_t n;
+/* Splits the next word off, cut at one digit more than a region has; NULL at the end. */
+static const char *next_region(const char *p, char ret[static REGION_SIZE + 1]) {
+        size_t n, kept;
 
         p += strspn(p, " ");
         n = strcspn(p, " ");
         if (n == 0)
                 return NULL;
-        memcpy(ret, p, MIN(n, (size_t)REGION_DIGITS_MAX));
-        ret[MIN(n, (size_t)REGION_DIGITS_MAX)] = '\0';
+        kept = MIN(n, (size_t)REGION_SIZE);
+        memcpy(ret, p, kept);
+        ret[kept] = '\0';
         return p + n;
 }
 
 static int check_regions(const char *regions, Refusal *refusal) {
+        char region[REGION_SIZE + 1];
         size_t n = 0;
 
-        for (const char *p = regions; p && *p;) {
-                char word[REGION_SIZE + 1];
-                size_t size;
-                int r;
+        for (const char *p = regions; p && (p = next_region(p, region));) {
+                int r = region_check("regions", region, refusal);
 
-                p += strspn(p, " ");
-                size = strcspn(p, " ");
-                if (size == 0)
-                        break;
-                memcpy(word, p, MIN(size, sizeof(word) - 1));
-                word[MIN(size, sizeof(word) - 1)] = '\0';
-                r = region_check("regions", word, refusal);
                 if (r != 0)
                         return r;
                 if (++n > UNIT_REGIONS_MAX)
                         return refuse(refusal, REFUSED_LIMIT, "regions: at most %d prefixes",
                                       UNIT_REGIONS_MAX);
-                p += size;
         }
         return 0;
 }
@@ -114,7 +106,7 @@ static int check_regions(const char *regions, Refusal *refusal) {
 
 static void keys_region(const void *record, Keys *keys) {
         const Unit *unit = record;
-        char region[REGION_SIZE], canonical[REGION_SIZE];
+        char region[REGION_SIZE + 1], canonical[REGION_SIZE];
 
         if (!unit->active || !unit->regions)
                 return;
