@@ -43,16 +43,13 @@ typedef struct Explaining {
         const Clock *clock;
         ExplainSink sink;
         void *userdata;
-        size_t rows;
-        int64_t counted; /* microseconds of the clock so far */
+        size_t stretches; /* of the clock so far */
+        int64_t counted;  /* their microseconds that count */
         ExplainEvent events[EVENTS_MAX];
         size_t n_events;
 } Explaining;
 
 static int put_row(Explaining *x, ExplainRow row) {
-        if (x->rows >= EXPLAIN_ROWS_MAX)
-                return 0;
-        x->rows++;
         row.clock = (char *)x->kind->clock_names->names[x->clock->clock];
         row.cycle = x->clock->cycle;
         return x->sink(x->userdata, &row);
@@ -84,6 +81,9 @@ static int put_events(Explaining *x) {
 static int put_stretch(Explaining *x, int64_t since, int64_t until, bool counted, const char *why) {
         int64_t before = x->counted / USEC_PER_SEC;
 
+        if (x->stretches >= EXPLAIN_STRETCHES_MAX)
+                return 0;
+        x->stretches++;
         x->counted += counted ? until - since : 0;
         return put_row(x, (ExplainRow){
                                   .since = since,
@@ -95,7 +95,7 @@ static int put_stretch(Explaining *x, int64_t since, int64_t until, bool counted
 }
 
 static int put_running(Explaining *x, int64_t since, int64_t until) {
-        while (since < until && x->rows < EXPLAIN_ROWS_MAX) {
+        while (since < until && x->stretches < EXPLAIN_STRETCHES_MAX) {
                 CalendarPiece piece;
                 char why[WHY_SIZE];
                 int64_t end;
@@ -163,7 +163,7 @@ static int explain_clock(Explaining *x, int64_t now) {
         int64_t until = clock->stopped_at ? clock->stopped_at : MAX(now, clock->deadline);
         int r = 0;
 
-        x->n_events = 0;
+        x->n_events = x->stretches = 0;
         x->counted = 0;
         add_event(x, "started", clock->started_at);
         add_event(x, clock->fixed_at ? "deadline (fixed)" : "deadline", clock->deadline);

@@ -22,6 +22,7 @@ extern const RecordType explain_type;
 
 typedef int (*ExplainSink)(void *userdata, const ExplainRow *row);
 
-/* At most EXPLAIN_ROWS_MAX rows. 0 or negative errno. */
+/* Of each clock its first EXPLAIN_STRETCHES_MAX stretches and all its events. 0 or negative errno.
+ */
 int explain_case(const Engine *engine, const Kind *kind, const Case *c, int64_t now,
                  ExplainSink sink, void *userdata);

@@ -35,9 +35,9 @@
 
 #define PAGE_ROWS_MAX          1000  /* rows of one List page */
 #define PAGE_SCAN_MAX          10000 /* records looked at for one List page */
-#define EXPLAIN_ROWS_MAX       1000
-#define CASE_STRETCHES_MAX     64  /* times that one case can wait */
-#define REPEATS_LOOKED_AT      100 /* earlier tickets of a unit when a repair comes in */
-#define CALLS_IN_FLIGHT        64  /* what our own programs keep; a bus allows 128 */
+#define EXPLAIN_STRETCHES_MAX  1000  /* of one clock that Explain tells; its first ones */
+#define CASE_STRETCHES_MAX     64    /* times that one case can wait */
+#define REPEATS_LOOKED_AT      100   /* earlier tickets of a unit when a repair comes in */
+#define CALLS_IN_FLIGHT        64    /* what our own programs keep; a bus allows 128 */
 
 #define USEC_PER_SEC           INT64_C(1000000)

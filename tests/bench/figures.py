@@ -14,20 +14,22 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build/release")).resolve()
 CONFIG = ROOT / "conf/aftersalesd.yaml"
 START_LIMIT = 60  # seconds
+FIRST_TIME = 1767225600  # of tests/bench/fill.c
 
 
 class Site:
     """A bus and a daemon of their own in a temporary directory; use with `with`."""
 
-    def __init__(self, base, clock):
-        """base: a directory with a filled store that is copied; clock: of the daemon, like 2026-01-01T00:00:00Z."""
-        self.base, self.clock = base, clock
+    def __init__(self, base, now):
+        """base: a directory with a filled store that is copied; now: the daemon's clock, like 2026-01-01T00:00:00Z."""
+        self.base, self.now = base, now
         self.processes = []
 
     def __enter__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="aftersales-bench-"))
         self.state = self.dir / "state"
         shutil.copytree(self.base, self.state)
+        os.sync()  # or the first commits would wait for the copy
         address = f"unix:path={self.dir}/bus"
         self.env = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=address)
         self.spawn("dbus-daemon", f"--config-file={ROOT}/tests/bus.conf", "--nofork", "--nopidfile",
@@ -57,11 +59,18 @@ class Site:
 
     def start(self):
         """Starts the daemon; the seconds from exec to owning the name are kept."""
+        (self.dir / "log").write_bytes(b"")
         began = time.monotonic()
         self.daemon = self.spawn(BUILD / "aftersalesd", "--foreground", f"--config={CONFIG}",
-                                 f"--state={self.state}", f"--clock=manual={self.clock}")
+                                 f"--state={self.state}", f"--clock=manual={self.now}")
         self.wait(lambda: b"serving" in (self.dir / "log").read_bytes())
         self.start_seconds = time.monotonic() - began
+
+    def restart(self):
+        self.daemon.terminate()
+        self.daemon.wait(timeout=START_LIMIT)
+        self.processes.remove(self.daemon)
+        self.start()
 
     def run(self, *command):
         return subprocess.run(command, env=self.env, check=True, capture_output=True, text=True).stdout
@@ -83,12 +92,20 @@ class Site:
                         "org.aftersales1.Manager", "Status")
         return {k: int(v) for k, v in re.findall(r'"(\w+)" [tx] (-?\d+)', text)}
 
-    def advance(self, until):
-        """Lets time pass until then (microseconds): (events, seconds)."""
-        began = time.monotonic()
-        text = self.run("busctl", "--system", "--timeout=600", "call", "org.aftersales1", "/org/aftersales1",
-                        "org.aftersales1.Clock", "Advance", "x", str(until))
-        return int(text.split()[1]), time.monotonic() - began
+    def clock(self, method, until):
+        """Lets time pass ("Advance") or sets the clock ("Jump"), until then (microseconds)."""
+        self.run("busctl", "--system", "--timeout=600", "call", "org.aftersales1", "/org/aftersales1",
+                 "org.aftersales1.Clock", method, "x", str(until))
+
+    def storm(self, until):
+        """Everything until then is due at once: (events, seconds, figures of other calls meanwhile)."""
+        before = self.status()
+        self.clock("Jump", until)
+        text = self.run(BUILD / "tests/load", "storm", str(before["open"]))
+        seconds, figures = float(re.match(r"seconds ([0-9.]+)", text).group(1)), {}
+        for line in text.splitlines()[1:]:
+            figures[line.split()[0]] = {k: float(v) for k, v in re.findall(r"(\w+_ms) ([0-9.]+)", line)}
+        return self.status()["escalations_open"] - before["escalations_open"], seconds, figures
 
 
 def base(directory, n):
@@ -108,4 +125,4 @@ def base(directory, n):
 
 def end_of_filling(n):
     """The instant after the last ticket of a base, as the daemon's clock takes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1767225600 + n // 1000 + 1))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(FIRST_TIME + n // 1000 + 1))

@@ -5,7 +5,9 @@
  *      load create N WINDOW    N tickets, WINDOW calls in flight
  *      load echo N WINDOW      the same calls to "load serve", which stores nothing
  *      load serve              answers them until the bus is gone
- *      load reads ROUNDS       each kind of reading call, one at a time */
+ *      load reads ROUNDS       each kind of reading call, one at a time
+ *      load storm TICKETS      until nothing is late any more: a Get of one of so many tickets and
+ * a Create, one at a time */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -188,6 +190,74 @@ static int run_reads(Load *load, size_t rounds) {
         return 0;
 }
 
+/* ---- beside a storm ---- */
+
+static int read_lag(sd_bus *bus, int64_t *ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, AFTERSALES_BUS_NAME, AFTERSALES_PATH, AFTERSALES_MANAGER,
+                               "Status", NULL, &reply, "");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+                const char *key;
+
+                r = sd_bus_message_read(reply, "s", &key);
+                if (r >= 0 && strcmp(key, "lag") == 0)
+                        return sd_bus_message_read(reply, "v", "x", ret);
+                if (r >= 0)
+                        r = sd_bus_message_skip(reply, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(reply);
+        }
+        return r < 0 ? r : -ENODATA;
+}
+
+static int create_one(sd_bus *bus) {
+        return sd_bus_call_method(bus, AFTERSALES_BUS_NAME, AFTERSALES_PATH, AFTERSALES_TICKETS,
+                                  "Create", NULL, NULL, "a{sv}", 2, "type", "s", "repair", "region",
+                                  "s", "110105");
+}
+
+static int get_one(sd_bus *bus, uint64_t id) {
+        return sd_bus_call_method(bus, AFTERSALES_BUS_NAME, AFTERSALES_PATH, AFTERSALES_TICKETS,
+                                  "Get", NULL, NULL, "t", id);
+}
+
+static void print_latencies(const char *what, double *latencies, size_t n) {
+        qsort(latencies, n, sizeof(double), compare);
+        printf("%s calls %zu p50_ms %.3f p99_ms %.3f worst_ms %.3f\n", what, n,
+               percentile(latencies, n, 0.5), percentile(latencies, n, 0.99),
+               percentile(latencies, n, 1));
+}
+
+static int run_beside_storm(Load *load, uint64_t tickets) {
+        double began = now_ms(), *gets = load->latencies, *creates = gets + CALLS_MAX / 2;
+        int64_t lag = 1;
+        size_t n = 0;
+        int r = 0;
+
+        while (r >= 0 && lag > 0 && n < CALLS_MAX / 2) {
+                double start = now_ms(), middle;
+
+                r = get_one(load->bus, 1 + (uint64_t)n * 7919 % tickets);
+                middle = now_ms();
+                gets[n] = middle - start;
+                if (r >= 0)
+                        r = create_one(load->bus);
+                creates[n++] = now_ms() - middle;
+                if (r >= 0)
+                        r = read_lag(load->bus, &lag);
+        }
+        if (r < 0)
+                return r;
+        printf("seconds %.3f\n", (now_ms() - began) / 1e3);
+        print_latencies("get", gets, n);
+        print_latencies("create", creates, n);
+        return 0;
+}
+
 /* ---- the peer that stores nothing ---- */
 
 static int on_create(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -239,12 +309,13 @@ int main(int argc, char *argv[]) {
                 return serve(load.bus) == -ECONNRESET ? 0 : 1;
         if (n < 1 || n > CALLS_MAX || window < 1 || window > 128)
                 return 64;
-        load.latencies = calloc(n, sizeof(double));
+        load.latencies = calloc(CALLS_MAX, sizeof(double));
         if (!load.latencies)
                 return 1;
         if (r >= 0)
-                r = strcmp(what, "reads") == 0 ? run_reads(&load, n)
-                                               : run_creates(&load, n, window);
+                r = strcmp(what, "reads") == 0   ? run_reads(&load, n)
+                    : strcmp(what, "storm") == 0 ? run_beside_storm(&load, n)
+                                                 : run_creates(&load, n, window);
         if (r < 0)
                 fprintf(stderr, "load: %s\n", strerror(-r));
         sd_bus_flush_close_unref(load.bus);

@@ -10,9 +10,12 @@ import statistics
 import sys
 import time
 
-from figures import Site, base, end_of_filling
+from figures import BUILD, FIRST_TIME, Site, base, end_of_filling
 
 ROUNDS = 5
+OVERDUE_AFTER = 91 * 60  # work begins at nine, and what has half an hour is late then: an eighth
+STORM = 50000
+STORM_AFTER = 9 * 3600  # every ticket has had its warning then, and most their deadline
 DIRECTORY = os.environ.get("BENCH_DIR", "/tmp/aftersales-bench")
 
 
@@ -27,11 +30,16 @@ def scale(small, large):
         path = base(DIRECTORY, n)
         print(f"{n} open tickets: filled in {time.monotonic() - began:.1f} s "
               f"({sum(f.stat().st_size for f in path.iterdir()) / n:.0f} bytes each)")
-        for _ in range(ROUNDS):
-            with Site(path, end_of_filling(n)) as site:
+        with Site(path, end_of_filling(n)) as site:
+            for _ in range(ROUNDS):
+                site.restart()
                 figures.setdefault("start", {}).setdefault(n, []).append(site.start_seconds * 1000)
-                for name, (p50, _p99) in site.reads(200).items():
+            # So far that there are overdue tickets and escalations to list.
+            site.clock("Advance", (FIRST_TIME + OVERDUE_AFTER) * 1000000)
+            for _ in range(ROUNDS):
+                for name, (p50, p99) in site.reads(200).items():
                     figures.setdefault(name, {}).setdefault(n, []).append(p50)
+                    figures.setdefault(name + " (p99)", {}).setdefault(n, []).append(p99)
     print(f"\n{'milliseconds (median, spread)':<34} {small:>24} {large:>24}   ratio")
     for name, by_size in figures.items():
         ratio = statistics.median(by_size[large]) / statistics.median(by_size[small])
@@ -41,7 +49,7 @@ def scale(small, large):
 def throughput(n):
     rates, ratios, shares = [], [], []
     with Site(base(DIRECTORY, n), end_of_filling(n)) as site:
-        echo = site.spawn(*[str(p) for p in (site_program("load"), "serve")])
+        echo = site.spawn(BUILD / "tests/load", "serve")
         time.sleep(0.3)
         for _ in range(ROUNDS):
             peer = site.load("echo", 10000, 64)
@@ -58,22 +66,25 @@ def throughput(n):
     print(f"one at a time: p50 {single['p50_ms']:.2f} ms, p99 {single['p99_ms']:.2f} ms")
 
 
-def site_program(name):
-    from figures import BUILD
-    return BUILD / "tests" / name
-
-
 def storm(n):
-    with Site(base(DIRECTORY, n), end_of_filling(n)) as site:
-        fired, seconds = site.advance((1767225600 + 10 * 86400) * 1000000)
-    print(f"\n{fired} events in {seconds:.1f} s: {fired / seconds:.0f} events/s")
+    rates, gets, creates = [], [], []
+    for _ in range(ROUNDS):
+        with Site(base(DIRECTORY, n), end_of_filling(n)) as site:
+            events, seconds, others = site.storm((FIRST_TIME + STORM_AFTER) * 1000000)
+        rates.append(events / seconds)
+        gets.append(others["get"])
+        creates.append(others["create"])
+    print(f"\n{n} tickets due at once, {events} events: {spread(rates, '{:.0f}')} events/s; meanwhile, of another caller")
+    for name, figures in (("Get", gets), ("Create", creates)):
+        print(f"  {name}: " + ", ".join(f"{k} {spread([x[k + '_ms'] for x in figures])} ms"
+                                        for k in ("p50", "p99", "worst")))
 
 
 def main():
     small, large = (int(a) for a in sys.argv[1:3]) if len(sys.argv) > 2 else (1000, 1000000)
     scale(small, large)
     throughput(large)
-    storm(min(large, 50000))
+    storm(min(large, STORM))
 
 
 if __name__ == "__main__":

@@ -77,12 +77,11 @@ class OtherClients(ServiceTest):
 
         dealer = as_user("irc", "lp")
         self.assertEqual(dealer.returncode, 0, dealer.stderr)
-        self.assertIn(r"\346\254\247", dealer.stdout.replace("欧", r"\346\254\247"))
+        self.assertNotIn('"***"', dealer.stdout)
         self.assertIn("outside of your scope", as_user("games").stderr)
         self.assertIn("does not have the permission ticket.read", as_user("irc").stderr)
         masked = as_user("news")
         self.assertIn('"***"', masked.stdout)
-        self.assertNotIn("欧阳", masked.stdout)
 
     @unittest.skipUnless(importlib.util.find_spec("dbus"), "python3-dbus is not installed")
     def test_python_dbus(self):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens late: downtime, clocks that jump or are not believed, the outbox, signals, syslog."""
+"""What happens late: downtime, clocks that jump or are not believed, outbox, signals, syslog."""
 
 import collections
 import re
 import unittest
 
-from harness import (BusError, DAY, FreshServiceTest, HOUR, IN_FLIGHT, REGION, ServiceTest, USEC, at,
-                     needs_root, shown, variants, wait_for)
+from harness import (BusError, DAY, FreshServiceTest, HOUR, IN_FLIGHT, REGION, ServiceTest, USEC,
+                     at, needs_root, shown, variants, wait_for)
 
 SECOND = USEC
 

@@ -117,7 +117,8 @@ class Input(ServiceTest):
         for kind in "xt":
             self.assertTrue(self.create(promised_at=(kind, promise))[1])
         for kind in "ynqiuxt":
-            self.client.call("Units", "Update", "sa{sv}", "BJ-1", variants({"head_count": (kind, 9)}))
+            self.client.call("Units", "Update", "sa{sv}", "BJ-1",
+                             variants({"head_count": (kind, 9)}))
             self.assertEqual(self.client.call("Units", "Get", "s", "BJ-1")["head_count"], 9)
             ticket = self.ticket()
             self.client.move("Comment", ticket, note="注", revision=(kind, 1))
@@ -308,7 +309,8 @@ class Input(ServiceTest):
             self.client.call("Units", "Create", "a{sv}", variants(
                 {"code": "BJ", "kind": "subcentre", "name": "又一个"}))
         for fields, words in (
-                ({"code": "X", "kind": "dealer", "name": "x", "parent": "NONE"}, ("parent", "NONE")),
+                ({"code": "X", "kind": "dealer", "name": "x", "parent": "NONE"},
+                 ("parent", "NONE")),
                 ({"code": "X", "kind": "dealer", "name": "x", "parent": "HQ"},
                  ("parent", "HQ is no sub-centre")),
                 ({"code": "X Y", "kind": "dealer", "name": "x", "parent": "BJ"}, ("code",))):

@@ -23,7 +23,7 @@ class Ladders(FreshServiceTest):
         return [(shown(e["due_at"]), e["cause"], e.get("level", 0), e["recipient"]) for e in rows]
 
     def test_rungs_and_repetitions(self):
-        """Of a clock of four hours: warning at 75 %, then after 0, 2, 4 and 8 hours, then every 8."""
+        """Of a clock of four hours: a warning at 75 %, then after 0, 2, 4 and 8 hours, then each 8."""
         ticket = self.ticket()
         self.until("2026-03-09 17:00")
         self.assertEqual(self.events(ticket, "response"), [
@@ -104,19 +104,11 @@ class Ladders(FreshServiceTest):
 
     def test_somebody_always_hears(self):
         """For a department that does not exist headquarters, for that the sub-centre."""
-        for code in ("TECH", "HQ"):
-            if code == "HQ":
-                self.set_active("HQ", False)
-            else:
-                self.set_active("TECH", False)
-            now = self.client.now()
+        for gone, stands_in in (("TECH", "HQ"), ("HQ", "BJ")):
+            self.client.call("Units", "Update", "sa{sv}", gone, variants({"active": False}))
             ticket = self.ticket(type="technical_question")
-            self.client.advance(now + 5 * HOUR + 1)
-            expected = {"TECH": "HQ", "HQ": "BJ"}[code]
-            self.assertEqual([e[3] for e in self.events(ticket, "response")], ["BJ", expected])
-
-    def set_active(self, code, active):
-        self.client.call("Units", "Update", "sa{sv}", code, variants({"active": active}))
+            self.client.advance(self.client.now() + 5 * HOUR + 1)
+            self.assertEqual([e[3] for e in self.events(ticket, "response")], ["BJ", stands_in])
 
     def test_acknowledging_stops_nothing(self):
         ticket = self.ticket()
@@ -657,6 +649,17 @@ class Explained(FreshServiceTest):
             self.client.move("Resume", ticket)
             with self.subTest(begun=shown(begun)):
                 self.check_sums(ticket)
+
+    def test_a_very_old_ticket(self):
+        """However long it is overdue, each of its clocks is explained."""
+        ticket = self.ticket()
+        self.until("2027-06-02 09:00")
+        for clock, deadline in (("response", "2026-03-02 13:00"), ("resolve", "2026-03-03 17:00")):
+            rows = self.rows(ticket, clock)
+            self.assertIn(("deadline", at(deadline)),
+                          [(row["event"], row["at"]) for row in rows if "event" in row])
+            self.assertEqual(shown(next(row["since"] for row in rows if "since" in row)),
+                             "2026-03-02 09:00")
 
     def test_rows_are_in_order(self):
         ticket = self.ticket(type="repair")
