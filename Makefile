@@ -28,7 +28,7 @@ unitdir     ?= /usr/lib/systemd/system
 sysusersdir ?= /usr/lib/sysusers.d
 
 # What it takes on Debian 12; "make demo" and "make check" install what is missing.
-PACKAGES = gcc make pkg-config libsystemd-dev liblmdb-dev libyaml-dev libsmartcols-dev libjson-c-dev \
+PACKAGES = gcc libc6-dev make pkg-config libsystemd-dev liblmdb-dev libyaml-dev libsmartcols-dev libjson-c-dev \
            libgcrypt20-dev libcmocka-dev dbus tzdata python3 python3-jeepney
 PACKAGES_CHECK = clang clang-format clang-tidy cppcheck valgrind strace systemd procps util-linux
 
