@@ -193,6 +193,9 @@ static int place(Step *step) {
                 if (r < 0)
                         return r;
         }
+        if (c->dealer && c->priority == TICKET_SPECIAL)
+                return refuse(step->refusal, REFUSED_RULE,
+                              "dealer: a special customer is handled by the sub-centre itself");
         if (c->dealer)
                 return check_dealer(step);
         if (!policy_of(step)->assign_dealer || c->priority == TICKET_SPECIAL)
@@ -368,12 +371,19 @@ int ticket_resolve(Step *step) {
 
 /* ---- asking the customer ---- */
 
+/* A program that does not say whom it acts for now cannot be told from the person it named then. */
+static bool may_be_same_person(const char *then, const char *now) {
+        size_t n = strlen(now);
+
+        return strncmp(then, now, n) == 0 && (then[n] == '\0' || then[n] == '/');
+}
+
 int ticket_may_follow_up(Step *step) {
         const Ticket *ticket = ticket_of(step);
         bool dissatisfied = ticket->outcome == OUTCOME_DISSATISFIED;
 
         if (step->actor->scope == SCOPE_DEALER ||
-            (ticket->resolved_by && STREQ(ticket->resolved_by, step->actor->name)))
+            (ticket->resolved_by && may_be_same_person(ticket->resolved_by, step->actor->name)))
                 return refuse(
                         step->refusal, REFUSED_RULE,
                         "whoever resolved a ticket does not follow it up: another person asks the "

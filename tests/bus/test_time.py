@@ -23,7 +23,7 @@ class Ladders(FreshServiceTest):
         return [(shown(e["due_at"]), e["cause"], e.get("level", 0), e["recipient"]) for e in rows]
 
     def test_rungs_and_repetitions(self):
-        """Of a clock of four hours: a warning at 75 %, then after 0, 2, 4 and 8 hours, then each 8."""
+        """A clock of four hours: a warning at 75 %, rungs after 0, 2, 4, 8, then every 8 hours."""
         ticket = self.ticket()
         self.until("2026-03-09 17:00")
         self.assertEqual(self.events(ticket, "response"), [

@@ -340,6 +340,8 @@ class Effects(Moves):
         self.assertEqual((after["owner"], after.get("dealer")), ("BJ", None))
         after = self.after("Accept", ticket)
         self.assertEqual((after["state"], after["owner"]), ("accepted", "BJ"))
+        with self.refused("RuleViolated", "dealer", "special"):
+            self.ticket(type="repair", priority="special", dealer="BJ-1")
         direct = self.ticket(type="repair", priority="special")
         self.assertEqual(self.after("Accept", direct)["state"], "accepted")
 
@@ -532,6 +534,8 @@ class Effects(Moves):
         ticket = self.one_in("resolved")
         with self.refused("RuleViolated", "resolved", "by", unchanged=ticket):
             self.client.move("FollowUp", ticket, outcome="satisfied", by="worker")
+        with self.refused("RuleViolated", "resolved", "by", unchanged=ticket):
+            self.client.move("FollowUp", ticket, outcome="satisfied")  # who knows who this is
         after = self.after("FollowUp", ticket, outcome="satisfied", satisfaction=4, by="clerk")
         self.assertEqual((after["outcome"], after["satisfaction"], after["followed_up_at"]),
                          ("satisfied", 4, self.client.now()))
