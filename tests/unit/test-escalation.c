@@ -228,12 +228,14 @@ static void test_downtime(void **state) {
 
 typedef struct Outbox {
         uint64_t ids[64];
+        int64_t attempts[64];
         size_t n;
 } Outbox;
 
 static int keep(void *userdata, const Notification *notification) {
         Outbox *outbox = userdata;
 
+        outbox->attempts[outbox->n] = notification->attempts;
         outbox->ids[outbox->n++] = notification->id;
         return 0;
 }
@@ -298,7 +300,9 @@ static void test_outbox(void **state) {
         assert_int_equal(done(world, first.ids[0]), 0);
         assert_int_equal(done(world, first.ids[0]), -ENOENT);
         world->now += MINUTES(10);
+        assert_int_equal(first.attempts[0], 1);
         assert_int_equal(take(world, 8, &again), 2);
+        assert_int_equal(again.attempts[0], 2);
         assert_int_equal(done(world, first.ids[1]), 0);
         assert_int_equal(done(world, second.ids[0]), 0); /* late, but delivered */
         world->now += MINUTES(10);

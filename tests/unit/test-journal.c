@@ -426,6 +426,29 @@ static void test_replay_fails(void **state) {
         assert_clean(pair->to);
 }
 
+/* After a restore the sequence goes on in another epoch. */
+static void test_epoch(void **state) {
+        Pair *pair = *state;
+        _cleanup_(buffer_done) Buffer stored = {};
+        JournalRecord record;
+
+        replay_one(pair, 1, 0);
+        assert_int_equal(store_journal_get(pair->from->store, 2, &record), 0);
+        record.epoch = 7;
+        record.policy = (Slice){ "policy!!", 8 };
+        journal_encode(&stored, &record, &store_head(pair->to->store)->hash);
+        assert_int_equal(stored.error, 0);
+        assert_int_equal(store_head(pair->to->store)->epoch, 0);
+        assert_int_equal(store_replay(pair->to->store, buffer_slice(&stored)), 0);
+        shelf_commit(pair->to);
+        shelf_reopen(pair->to);
+        assert_int_equal(store_head(pair->to->store)->epoch, 7);
+        shelf_add(pair->to, "own", 1, NULL);
+        assert_int_equal(store_journal_get(pair->to->store, 3, &record), 0);
+        assert_int_equal(record.epoch, 7);
+        assert_clean(pair->to);
+}
+
 /* An older program that does not know one of the tables keeps what it is told of it. */
 static void test_unknown_table(void **state) {
         static const Table *const only_notes[] = { &note_table, NULL };
@@ -500,14 +523,19 @@ static void test_prune(void **state) {
         for (int64_t i = 4; i <= 10; i++)
                 add_at(shelf, SHELF_KEEP * 10 + i);
         assert_kept(shelf, 11); /* those that are not old stay */
+        store_note_published(shelf->store, 11);
+        add_at(shelf, SHELF_KEEP * 11 - 1);
+        assert_kept(shelf, 11);
+        add_at(shelf, SHELF_KEEP * 11); /* now the eleventh has been kept for so long */
+        assert_kept(shelf, 12);
         store_note_published(shelf->store, store_head(shelf->store)->sequence);
         shelf->now = SHELF_KEEP * 30;
         for (unsigned i = 0; i < 8; i++)
                 shelf_add(shelf, "x", 1, NULL);
         shelf_commit(shelf); /* several at once */
-        assert_kept(shelf, 22);
+        assert_kept(shelf, 24);
         shelf_reopen(shelf);
-        assert_kept(shelf, 22);
+        assert_kept(shelf, 24);
 }
 
 /* An aborted batch has pruned nothing. */
@@ -576,6 +604,7 @@ int main(void) {
                 ON_PAIR(test_out_of_order),
                 ON_PAIR(test_tampered),
                 ON_PAIR(test_replay_fails),
+                ON_PAIR(test_epoch),
                 ON_PAIR(test_unknown_table),
                 ON_MEMORY(test_prune),
                 ON_MEMORY(test_prune_aborted),

@@ -67,6 +67,8 @@ const char world_yaml[] =
         "               followup: 4h, waiting: 12h}\n"
         "      special: {calendar: office, ladder: fast, response: 1h, visit: 4h, resolve: 12h,\n"
         "                followup: 4h, waiting: 12h}\n"
+        "    complaint:\n"
+        "      normal: {ladder: fast, response: 30m}\n"
         "tickets:\n"
         "  visit_required: [installation, repair]\n"
         "  assign_dealer: true\n"

@@ -17,7 +17,8 @@ extern const Kind *const world_kinds[];
  * business, 8h later to the president, who hears of it every 4h; fast (all others) warns at 50%,
  * rungs at the deadline to the owner and 1h later to the general department (which there is not:
  * headquarters hears of it), repeated every 2h. Targets of normal tickets: response 2h, visit 8h,
- * resolve 24h, followup 8h, waiting 24h; of all others half of it. Types that need a visit:
+ * resolve 24h, followup 8h, waiting 24h; of all others half of it. A normal complaint has the fast
+ * ladder, and 30m for the response. Types that need a visit:
  * installation and repair. */
 extern const char world_yaml[];
 #define WORLD_SITE 2
