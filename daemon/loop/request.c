@@ -92,7 +92,8 @@ int request_find(Store *store, const char *token, const char *body, Request *ret
 int request_put(Change *change, const Request *request, int64_t keep) {
         Key prefix = {}, position = {}, key;
 
-        for (unsigned i = 0; i < FORGET_PER_PUT; i++) {
+        for (unsigned forgotten = 0; forgotten < FORGET_PER_PUT;) {
+                Request old;
                 int r = store_index_next(change_store(change), &index_request_age, &prefix,
                                          &position, &key);
 
@@ -102,9 +103,16 @@ int request_put(Change *change, const Request *request, int64_t keep) {
                         return r;
                 if ((int64_t)load_be64(position.bytes) >= request->at - keep)
                         break;
+                r = change_get(change, &request_table, &key, &old);
+                if (r == -EBADMSG)
+                        continue; /* damaged: stays, for check to tell of it */
+                if (r < 0)
+                        return r;
+                record_done(&request_type, &old);
                 r = change_remove(change, &request_table, &key);
                 if (r < 0)
                         return r;
+                forgotten++;
         }
         return change_put(change, &request_table, request);
 }

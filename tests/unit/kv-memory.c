@@ -79,7 +79,7 @@ static int compare(const Entry *entry, Slice key) {
 }
 
 /* Where the first entry with a key >= the given one is, or would be. */
-static size_t find(const Database *database, Slice key, bool *ret_equal) {
+static size_t find_entry(const Database *database, Slice key, bool *ret_equal) {
         size_t low = 0, high = database->n;
 
         while (low < high) {
@@ -138,7 +138,7 @@ static void take_back(MemoryKv *m) {
         Undo *undo = m->undo;
         Database *database = &m->disk->databases[undo->db];
         bool equal;
-        size_t i = find(database, entry_key(undo->before ?: undo->added), &equal);
+        size_t i = find_entry(database, entry_key(undo->before ?: undo->added), &equal);
 
         if (undo->before && equal)
                 database->entries[i] = undo->before;
@@ -217,7 +217,7 @@ static int memory_get(Kv *kv, unsigned db, Slice key, Slice *ret) {
         MemoryKv *m = (MemoryKv *)kv;
         const Database *database = &m->disk->databases[db];
         bool equal;
-        size_t i = find(database, key, &equal);
+        size_t i = find_entry(database, key, &equal);
         Slice own_key;
 
         assert(m->mode != MEMORY_IDLE && db < MEMORY_DATABASES);
@@ -230,7 +230,7 @@ static int memory_get(Kv *kv, unsigned db, Slice key, Slice *ret) {
 static int replace(MemoryKv *m, unsigned db, Slice key, Entry *entry) {
         Database *database = &m->disk->databases[db];
         bool equal;
-        size_t i = find(database, key, &equal);
+        size_t i = find_entry(database, key, &equal);
         Undo *undo;
         int r = 0;
 
@@ -289,7 +289,7 @@ static int memory_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_ke
         MemoryKv *m = (MemoryKv *)kv;
         const Database *database = &m->disk->databases[db];
         bool equal;
-        size_t i = find(database, key, &equal);
+        size_t i = find_entry(database, key, &equal);
 
         assert(m->mode != MEMORY_IDLE && db < MEMORY_DATABASES);
         if (m->spoiled)

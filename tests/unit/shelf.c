@@ -155,7 +155,7 @@ void shelf_reopen(Shelf *shelf) {
         shelf_open(shelf);
 }
 
-static int setup(void **state, bool memory) {
+static int setup_shelf(void **state, bool memory) {
         Shelf *shelf = calloc(1, sizeof(*shelf));
 
         assert_non_null(shelf);
@@ -177,11 +177,11 @@ static int setup(void **state, bool memory) {
 }
 
 int shelf_setup(void **state) {
-        return setup(state, false);
+        return setup_shelf(state, false);
 }
 
 int shelf_setup_memory(void **state) {
-        return setup(state, true);
+        return setup_shelf(state, true);
 }
 
 int shelf_teardown(void **state) {

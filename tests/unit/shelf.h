@@ -40,7 +40,7 @@ extern const Table *const shelf_tables[]; /* both; NULL-terminated */
 #define SHELF_KEEP     INT64_C(1000) /* of the journal: microseconds */
 
 typedef struct Shelf {
-        char directory[sizeof("/tmp/test-store-XXXXXX")];
+        char directory[32];
         StoreOptions options; /* what it is opened with the next time */
         MemoryDisk *disk;     /* instead of the directory, when it is on memory */
         Store *store;

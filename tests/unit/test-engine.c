@@ -465,6 +465,23 @@ static void test_stopped_is_judged(void **state) {
         ticket_done(&ticket);
 }
 
+/* At the very instant of the deadline it begins to wait: it is in time, however long it waits. */
+static void test_waits_from_deadline(void **state) {
+        World *world = *state;
+        uint64_t id = create(world, "consultation", "normal");
+        Ticket ticket;
+
+        world->now += HOURS(2);
+        assert_int_equal(go(world, "wait_customer", id), 0);
+        world->now += HOURS(5);
+        assert_int_equal(go(world, "comment", id), 0);
+        ticket = world_ticket(world, id);
+        assert_int_equal(case_clock(&ticket.head, 1)->deadline, WORLD_BEGIN + HOURS(2));
+        assert_false(ticket.head.overdue);
+        assert_int_equal(ticket.head.rung, 0);
+        ticket_done(&ticket);
+}
+
 /* A promise is a deadline that no waiting moves. */
 static void test_promise(void **state) {
         World *world = *state;
@@ -548,13 +565,21 @@ static void test_reopened(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                IN_WORLD(test_creation_refused), IN_WORLD(test_move_refused),
-                IN_WORLD(test_same_reference),   IN_WORLD(test_matrix),
-                IN_WORLD(test_clock_modes),      IN_WORLD(test_settle_before_move),
-                IN_WORLD(test_unsettled_loses),  IN_WORLD(test_wait_limit),
-                IN_WORLD(test_clock_set_back),   IN_WORLD(test_reported_later),
-                IN_WORLD(test_other_priority),   IN_WORLD(test_stopped_is_judged),
-                IN_WORLD(test_promise),          IN_WORLD(test_reopened),
+                IN_WORLD(test_creation_refused),
+                IN_WORLD(test_move_refused),
+                IN_WORLD(test_same_reference),
+                IN_WORLD(test_matrix),
+                IN_WORLD(test_clock_modes),
+                IN_WORLD(test_settle_before_move),
+                IN_WORLD(test_unsettled_loses),
+                IN_WORLD(test_wait_limit),
+                IN_WORLD(test_clock_set_back),
+                IN_WORLD(test_reported_later),
+                IN_WORLD(test_other_priority),
+                IN_WORLD(test_stopped_is_judged),
+                IN_WORLD(test_waits_from_deadline),
+                IN_WORLD(test_promise),
+                IN_WORLD(test_reopened),
         };
 
         return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
