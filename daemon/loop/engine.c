@@ -135,7 +135,7 @@ static int set_clock(Step *step, int which, const Target *target) {
                 stop_clock(clock, step->now);
                 return 0;
         }
-        if (!running || (step->restart & STATE(which))) {
+        if (!running) {
                 int r = start_clock(step->item, step->kind, which, target, fixed_at, step->now);
 
                 if (r < 0)

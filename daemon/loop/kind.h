@@ -41,9 +41,8 @@ typedef struct Step {
         Case *item;             /* as it will be: the fields given are in place already */
         const FieldMask *given; /* which those are */
         const char *note;       /* or NULL */
-        int to;           /* the state it will enter: the table's, an effect may choose another */
-        uint32_t restart; /* clocks that start a new cycle although they would run on */
-        bool raise;       /* reopened: one rung up the ladder, and somebody hears of it at once */
+        int to;     /* the state it will enter: the table's, an effect may choose another */
+        bool raise; /* reopened: one rung up the ladder, and somebody hears of it at once */
         Refusal *refusal;
 } Step;
 
@@ -75,7 +74,7 @@ struct Transition {
         const char *needs; /* those of them that must be given */
         bool needs_note;
         int (*guard)(Step *step);  /* may only look: 0, > 0 refused, < 0 */
-        int (*effect)(Step *step); /* changes step->item and its to, restart and raise; likewise */
+        int (*effect)(Step *step); /* changes step->item and its to and raise; likewise */
         const char *doc;
 };
 
