@@ -7,4 +7,4 @@
 #include "bus/internal.h"
 
 extern const BusInterface escalations_interface, notifications_interface, calendars_interface,
-        manager_interface, clock_interface;
+        manager_interface, jobs_interface, clock_interface;

@@ -9,6 +9,7 @@
 
 #include "aftersales/bus.h"
 #include "base/log.h"
+#include "bus/jobs.h"
 #include "bus/vtable.h"
 
 /* ---- answers ---- */
@@ -306,6 +307,7 @@ Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
         check_done(bus);
+        jobs_done(bus);
         subscribers_done(bus);
         identities_free(bus->identities);
         sd_bus_flush_close_unref(bus->bus);

@@ -68,6 +68,7 @@ struct BusInterface {
 extern const BusInterface *const bus_interfaces[]; /* NULL-terminated */
 
 typedef struct Subscriber Subscriber;
+typedef struct Job Job;
 
 /* An answer that waits for the commit of what it tells, with its call in case that fails. */
 typedef struct HeldAnswer {
@@ -98,6 +99,8 @@ struct Bus {
         Subscriber *subscribers;
         size_t n_subscribers;
         struct CheckJob *check;
+        Job *jobs; /* the youngest first */
+        uint64_t last_job;
 };
 
 /* The method of a name in an interface, or NULL; for a kind's transitions *ret_transition is set

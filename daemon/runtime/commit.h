@@ -20,6 +20,8 @@
 #define PRIORITY_BUS    0
 #define PRIORITY_COMMIT 10
 #define PRIORITY_DUE    20
+#define PRIORITY_HELPER 30
+#define PRIORITY_JOB    40
 
 typedef struct Committer Committer;
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Jobs whose work a helper process does. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/jobs.h"
+
+#define ARGUMENTS_MAX 24
+
+typedef struct HelperJob {
+        Job *job;
+        Helper *helper;
+        bool cancelled;
+        char failure[JOB_TEXT_SIZE];
+} HelperJob;
+
+/* The next word of a line; moves on behind it. */
+static const char *take_word(char **rest, const char *separators) {
+        const char *word = strsep(rest, separators);
+
+        return word ? word : "";
+}
+
+static void take_problem(Job *job, char *rest) {
+        const char *line = take_word(&rest, "\t"), *column = take_word(&rest, "\t"),
+                   *field = take_word(&rest, "\t"), *error = take_word(&rest, "\t");
+
+        job_problem(job, &(JobProblem){ .line = strtoull(line, NULL, 10),
+                                        .column = strtoull(column, NULL, 10),
+                                        .field = field,
+                                        .error = error,
+                                        .text = rest ? rest : "" });
+}
+
+static void on_line(void *userdata, const char *text) {
+        HelperJob *work = userdata;
+        char line[HELPER_LINE_MAX], *rest = line;
+        const char *what, *name;
+
+        snprintf(line, sizeof(line), "%s", text);
+        what = take_word(&rest, " ");
+        if (STREQ(what, "failed"))
+                snprintf(work->failure, sizeof(work->failure), "%s", rest ? rest : "");
+        else if (STREQ(what, "problem"))
+                take_problem(work->job, rest);
+        else {
+                name = take_word(&rest, " ");
+                if (STREQ(what, "progress"))
+                        job_progress(work->job, strtoull(name, NULL, 10),
+                                     rest ? strtoull(rest, NULL, 10) : 0);
+                else if (STREQ(what, "count"))
+                        job_count(work->job, name, rest ? strtoull(rest, NULL, 10) : 0);
+                else if (STREQ(what, "text"))
+                        job_text(work->job, name, rest ? rest : "");
+        }
+}
+
+static void on_end(void *userdata, int status) {
+        HelperJob *work = userdata;
+        char failure[JOB_TEXT_SIZE];
+
+        snprintf(failure, sizeof(failure), "%s", work->failure);
+        if (work->cancelled && status != 0)
+                job_end(work->job, JOB_CANCELLED, NULL);
+        else if (status == 0)
+                job_end(work->job, JOB_DONE, NULL);
+        else {
+                if (!*failure)
+                        snprintf(failure, sizeof(failure), "the helper process ended with %s %d",
+                                 status < 0 ? "signal" : "status", status < 0 ? -status : status);
+                job_end(work->job, JOB_FAILED, failure);
+        }
+}
+
+static void cancel_work(void *userdata) {
+        HelperJob *work = userdata;
+
+        work->cancelled = true;
+        helper_stop(work->helper);
+}
+
+static void free_work(void *userdata) {
+        HelperJob *work = userdata;
+
+        helper_free(work->helper);
+        free(work);
+}
+
+static int start_helper(HelperJob *work, const BusOptions *bus, const HelperOptions *given) {
+        const char *arguments[ARGUMENTS_MAX + 5] = { "--config", bus->config_path, "--state",
+                                                     bus->state_directory };
+        HelperOptions options = *given;
+
+        for (size_t n = 0; given->arguments[n]; n++) {
+                assert(n < ARGUMENTS_MAX);
+                arguments[n + 4] = given->arguments[n];
+        }
+        options.event = bus->event;
+        options.program = bus->program;
+        options.arguments = arguments;
+        options.on_line = on_line;
+        options.on_end = on_end;
+        options.userdata = work;
+        return helper_start(&options, &work->helper);
+}
+
+int job_new_helper(BusCall *call, const char *name, const HelperOptions *options, Job **ret) {
+        HelperJob *work = calloc(1, sizeof(*work));
+        int r;
+
+        if (!work)
+                return -ENOMEM;
+        r = job_new(call, &(JobWork){ name, cancel_work, free_work }, work, &work->job);
+        if (r != 0) {
+                free_work(work);
+                return r;
+        }
+        r = start_helper(work, &call->bus->options, options);
+        if (r < 0)
+                job_abandon(work->job);
+        else
+                *ret = work->job;
+        return r;
+}
