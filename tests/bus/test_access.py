@@ -59,6 +59,8 @@ METHODS = {
     "Manager": {"Status": "status.read", "Subscribe": ANYBODY, "Unsubscribe": ANYBODY,
                 "Check": "admin.check", "AcceptClock": "admin.clock", "Schema": ANYBODY,
                 "Transitions": ANYBODY},
+    "Jobs": {"List": ANYBODY, "Get": ANYBODY, "Wait": ANYBODY, "Cancel": ANYBODY,
+             "Problems": ANYBODY},
     "Clock": {"Get": "admin.clock", "Advance": "admin.clock", "Jump": "admin.clock",
               "SetSynchronised": "admin.clock"},
 }
