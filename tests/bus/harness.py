@@ -5,6 +5,8 @@ A Service is a dbus-daemon of its own, aftersalesd with a manual clock and a sto
 directory. Clients speak over jeepney, each under the uid it was opened with. Every wait has a limit
 on CLOCK_MONOTONIC; only children that were started here are ended, by their pid. BUILD names the
 build directory (default build/release).
+
+Tests of other folders use it, too: tests/faults, tests/model.
 """
 
 import collections
@@ -132,6 +134,10 @@ class BusError(Exception):
         self.text = text
 
 
+class Ended(AssertionError):
+    """The daemon has ended when it was to serve."""
+
+
 Signal = collections.namedtuple("Signal", "member values")
 
 
@@ -240,8 +246,20 @@ class Client:
         return answer
 
     def post(self, message):
-        """Sends and does not wait."""
-        self.connection.send(message, serial=next(self.connection.outgoing_serial))
+        """Sends and does not wait; the serial that the answer will name."""
+        serial = next(self.connection.outgoing_serial)
+        self.connection.send(message, serial=serial)
+        return serial
+
+    def next_answer(self):
+        """(serial, answer) of whatever is answered next, for those who post many; errors are
+        answers."""
+        deadline = time.monotonic() + TIME_LIMIT
+        while True:
+            message = self.receive(deadline)
+            serial = self.take(message)
+            if serial is not None:
+                return serial, self.answer(message)
 
     def signals(self):
         """What has been signalled until now: whatever was sent before the answer to a ping."""
@@ -327,7 +345,7 @@ def end_process(process, number):
 class Service:
     """A bus, a daemon and a store, gone with close()."""
 
-    def __init__(self, clock, policy=None):
+    def __init__(self, clock, policy=None, started=True):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="aftersales-bus-"))
         self.directory.chmod(0o711)  # others must reach the socket
         self.socket = self.directory / "bus"
@@ -335,19 +353,24 @@ class Service:
         self.state = self.directory / "state"
         self.log_path = self.directory / "log"
         self.config = self.directory / "policy.yaml"
-        self.config.write_text(policy or POLICY.read_text("utf-8"), "utf-8")
-        if not am_root():
-            with self.config.open("a", encoding="utf-8") as file:
-                file.write(f"  - {{user: {pwd.getpwuid(os.geteuid()).pw_name}, role: everything, "
-                           "scope: headquarters}\n")
+        self.configure(policy or POLICY.read_text("utf-8"))
+        self.wrapper = []  # a command that runs the command behind it
         self.bus = self.daemon = None
         self.clients = []
         try:
             self.start_bus()
-            self.start(clock)
+            if started:
+                self.start(clock)
         except BaseException:
             self.close()
             raise
+
+    def configure(self, policy):
+        """Writes the policy. Whoever is not root needs a role in it."""
+        if not am_root():
+            policy += (f"  - {{user: {pwd.getpwuid(os.geteuid()).pw_name}, role: everything, "
+                       "scope: headquarters}\n")
+        self.config.write_text(policy, "utf-8")
 
     def start_bus(self):
         path = self.directory / "bus.conf"
@@ -373,38 +396,49 @@ class Service:
                        if key not in ("STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC")}
         return environment | {"DBUS_SYSTEM_BUS_ADDRESS": self.address}
 
+    def command(self, *arguments):
+        return [*self.wrapper, DAEMON, "--config", self.config, "--state", self.state, *arguments]
+
+    def launch(self, clock, notify=""):
+        """Starts the daemon at that time (microseconds; None: a real clock) and does not wait."""
+        clock = "real" if clock is None else f"manual={iso(clock)}"
+        with self.log_path.open("ab") as log:
+            self.daemon = subprocess.Popen(
+                self.command("--foreground", f"--clock={clock}"), stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.environment() | ({"NOTIFY_SOCKET": str(notify)} if notify else {}))
+
     def start(self, clock):
-        """Starts the daemon at that time (microseconds; None: a real clock) and waits until it says
-        that it serves."""
+        """Launches it and waits until it says that it serves."""
         notify = self.directory / "notify"
         notify.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind(str(notify))
             ready.settimeout(0.05)
-            with self.log_path.open("ab") as log:
-                self.daemon = subprocess.Popen(
-                    [DAEMON, "--foreground",
-                     "--clock=real" if clock is None else f"--clock=manual={iso(clock)}",
-                     "--config", self.config, "--state", self.state],
-                    env=self.environment() | {"NOTIFY_SOCKET": str(notify)},
-                    stderr=log, stdin=subprocess.DEVNULL)
+            self.launch(clock, notify)
             wait_for(functools.partial(self.is_ready, ready), "aftersalesd")
 
     def is_ready(self, ready):
         if self.daemon.poll() is not None:
-            raise AssertionError(f"aftersalesd has ended with {self.daemon.returncode}:\n"
-                                 f"{self.log_path.read_text()}")
+            raise Ended(f"aftersalesd has ended with {self.daemon.returncode}:\n"
+                        f"{self.log_tail()}")
         try:
             return b"READY=1" in ready.recv(4096)
         except TimeoutError:
             return False
 
+    def refuse(self, clock):
+        """Launches a daemon that is to refuse: its exit status and what it says."""
+        before = self.log_path.stat().st_size
+        self.launch(clock)
+        status = self.daemon.wait(TIME_LIMIT)
+        return status, self.log_path.read_bytes()[before:].decode(errors="replace")
+
     def stop(self):
         """Asks it to end; all must be well then."""
         status = end_process(self.daemon, signal.SIGTERM)
         if status != 0:
-            raise AssertionError(f"aftersalesd has ended with {status}:\n"
-                                 f"{self.log_path.read_text()[-4000:]}")
+            raise AssertionError(f"aftersalesd has ended with {status}:\n{self.log_tail()}")
 
     def kill(self):
         end_process(self.daemon, signal.SIGKILL)
@@ -427,14 +461,17 @@ class Service:
         lines = re.findall(r"^<(\d)>(.*)$", self.log_path.read_text("utf-8"), re.MULTILINE)
         return [(int(priority), text) for priority, text in lines]
 
+    def log_tail(self, size=4000):
+        return self.log_path.read_bytes()[-size:].decode(errors="replace")
+
     def check(self):
         """The faults that --check finds in the store."""
-        run = subprocess.run([DAEMON, "--check", "--config", self.config, "--state", self.state],
-                             capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
-        lines = run.stdout.splitlines()
-        if run.returncode > 1 or not lines:
-            return [f"exit status {run.returncode}: {run.stderr}"]
-        return lines[:-1]
+        run = subprocess.run(self.command("--check"), capture_output=True, text=True,
+                             errors="replace", timeout=TIME_LIMIT, check=False)
+        faults = run.stdout.splitlines()[:-1]  # the last line counts what was walked
+        if run.returncode != 0 and not faults:
+            return [f"exit status {run.returncode}: {run.stdout}{run.stderr}"]
+        return faults
 
     def close(self):
         for client in self.clients:
@@ -505,7 +542,7 @@ def end_service(service):
     log = service.log_path.read_text("utf-8")
     if service.daemon.returncode != 0:
         raise AssertionError(f"aftersalesd has ended with {service.daemon.returncode}:\n"
-                             f"{log[-4000:]}")
+                             f"{service.log_tail()}")
     bad = COMPLAINT.findall(log) + service.check()
     if bad:
         raise AssertionError("\n".join(["faults in store or log:", *bad[:20]]))
@@ -583,3 +620,8 @@ class FreshServiceTest(ServiceTest):
 
     def deadline(self, ticket, name):
         return shown(self.clock(ticket, name).get("deadline"))
+
+
+def figure(text):
+    """A figure for the report; tests/run.py shows such lines."""
+    print("figure: " + text, flush=True)

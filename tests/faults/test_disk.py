@@ -7,17 +7,15 @@ on, nothing acknowledged is lost, and whatever is due happens once there is room
 import os
 import shutil
 import subprocess
-import sys
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from support import EPOCH, ERROR, IN_FLIGHT, SECOND, CallError, Place, figure, wait_until
+from support import HOUR, START, FaultTest, create_message, found_company, policy
+from harness import IN_FLIGHT, BusError, figure, wait_for
 from test_kill import check_escalations
 
-FULL = ERROR + "StorageFull"
-HOUR = 3600 * SECOND
+FULL = "StorageFull"
+LATE = START + 30 * HOUR
 TEXT = "x" * 1800
 
 
@@ -33,22 +31,15 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class Storage(unittest.TestCase):
-    def open(self, **options):
-        self.place = Place(**options)
-        self.addCleanup(self.place.close)
-        self.daemon = self.place.daemon
-
+class Storage(FaultTest):
     def begin(self):
-        self.daemon.start()
-        self.client = self.place.client()
-        self.client.create_units()
+        super().begin()
         self.created = {}  # id -> description
 
     def create(self, n=1, **fields):
         for _ in range(n):
             text = f"{len(self.created)} {TEXT}"
-            self.created[self.client.create(description=text, **fields)] = text
+            self.created[self.ticket(description=text, **fields)] = text
 
     def create_until_full(self):
         """With calls in flight, as a batch fails or does not as a whole."""
@@ -57,12 +48,11 @@ class Storage(unittest.TestCase):
             calls = {}
             for i in range(IN_FLIGHT):
                 text = f"{len(self.created)} {i} {TEXT}"
-                calls[self.client.send("Tickets", "Create", "a{sv}",
-                                       ({"type": "repair", "region": "110105",
-                                         "description": text},))] = text
+                message = create_message(self.client, description=text)
+                calls[self.client.post(message)] = text
             for _ in range(IN_FLIGHT):
-                serial, answer = self.client.receive()
-                if isinstance(answer, CallError):
+                serial, answer = self.client.next_answer()
+                if isinstance(answer, BusError):
                     self.assertEqual(answer.name, FULL, answer.text)
                     full += 1
                 else:
@@ -70,21 +60,21 @@ class Storage(unittest.TestCase):
         while True:  # one by one, until there is no room for a single one
             try:
                 self.create()
-            except CallError as e:
+            except BusError as e:
                 self.assertEqual(e.name, FULL, e.text)
                 return
 
     def verify(self):
         """Exactly what was acknowledged is there."""
-        rows = {x["id"]: x["description"] for x in self.client.list(ended=True)}
+        rows = {x["id"]: x["description"] for x in self.client.list_all("Tickets", {"ended": True})}
         self.assertEqual(rows, self.created)
         for id, text in list(self.created.items())[-50:]:
             self.assertEqual(self.client.get(id)["description"], text)
         self.assertEqual(self.client.status()["open"], len(self.created))
 
     def assert_full(self):
-        with self.assertRaises(CallError) as caught:
-            self.client.create(description=TEXT)
+        with self.assertRaises(BusError) as caught:
+            self.ticket(description=TEXT)
         self.assertEqual(caught.exception.name, FULL)
 
     def assert_reads_beside_writes(self):
@@ -92,11 +82,10 @@ class Storage(unittest.TestCase):
         ids = list(self.created)
         reads = {}
         for i in range(IN_FLIGHT // 2):
-            self.client.send("Tickets", "Create", "a{sv}", ({"type": "repair", "region": "110105",
-                                                             "description": TEXT},))
-            reads[self.client.send("Tickets", "Get", "t", (ids[i],))] = ids[i]
+            self.client.post(create_message(self.client, description=TEXT))
+            reads[self.client.post(self.client.message("Tickets", "Get", "t", ids[i]))] = ids[i]
         for _ in range(IN_FLIGHT):
-            serial, answer = self.client.receive()
+            serial, answer = self.client.next_answer()
             if serial not in reads:
                 self.assertEqual(answer.name, FULL)
                 continue
@@ -111,11 +100,11 @@ class Storage(unittest.TestCase):
         self.assertLess(used, 1, "the daemon spins while there is no room")
 
     def pid(self):
-        return self.daemon.process.pid
+        return self.service.daemon.pid
 
     def assert_all_escalated(self, ids):
-        wait_until(lambda: self.client.status()["lag"] == 0, "catching up", self.daemon.process)
-        rows = self.client.list("Escalations", acknowledged=True)
+        wait_for(lambda: self.client.status()["lag"] == 0, "catching up")
+        rows = self.client.list_all("Escalations", {"acknowledged": True})
         check_escalations(rows)
         self.assertEqual({x["case_id"] for x in rows}, ids)
         return len(rows)
@@ -127,15 +116,15 @@ class FullDisk(Storage):
 
     def setUp(self):
         self.open()
-        os.mkdir(self.daemon.state)
+        os.mkdir(self.service.state)
         # The namespace lives as long as its holder, over restarts of the daemon.
         self.holder = subprocess.Popen(
             ["unshare", "-m", "--propagation", "private", "sh", "-c",
-             f"mount -t tmpfs -o size={self.SIZE}m tmpfs {self.daemon.state} && echo && "
+             f"mount -t tmpfs -o size={self.SIZE}m tmpfs {self.service.state} && echo && "
              "exec sleep infinity"], stdout=subprocess.PIPE)
         self.holder.stdout.readline()
         self.addCleanup(self.end_holder)
-        self.daemon.wrapper = ["nsenter", "-m", "-t", str(self.holder.pid)]
+        self.service.wrapper = ["nsenter", "-m", "-t", str(self.holder.pid)]
         self.begin()
 
     def end_holder(self):
@@ -144,8 +133,8 @@ class FullDisk(Storage):
         self.holder.stdout.close()
 
     def make_room(self, size):
-        subprocess.run(self.daemon.wrapper + ["mount", "-o", f"remount,size={size}m",
-                                              self.daemon.state], check=True)
+        subprocess.run(self.service.wrapper + ["mount", "-o", f"remount,size={size}m",
+                                              self.service.state], check=True)
 
     def test_full_disk(self):
         self.create(20)
@@ -153,11 +142,11 @@ class FullDisk(Storage):
         self.assert_full()
         self.verify()
         self.assert_reads_beside_writes()
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
         # What becomes due now cannot be written down.
         late = set(self.created)
-        self.client.jump(EPOCH + 30 * HOUR)
+        self.client.jump(LATE)
         self.assert_calm()
         self.assertGreater(self.client.status()["lag"], 0)
         self.verify()
@@ -166,26 +155,26 @@ class FullDisk(Storage):
         self.create()
         self.verify()
         n = self.assert_all_escalated(late)
-        self.assertEqual(self.daemon.check(), [])
-        self.daemon.now = EPOCH + 30 * HOUR
-        self.assertEqual(self.daemon.stop(), 0)
-        self.daemon.start(self.client)
+        self.assert_clean()
+        self.now = LATE
+        self.service.stop()
+        self.start()
         self.verify()
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
         figure(f"full disk: {len(self.created)} acknowledged tickets, 0 lost; {n} escalations "
                "after there was room")
 
     def test_time_passes_while_full(self):
         """Advance answers, too."""
         self.create_until_full()
-        with self.assertRaises(CallError) as caught:
-            self.client.advance(EPOCH + 30 * HOUR)
+        with self.assertRaises(BusError) as caught:
+            self.client.advance(LATE)
         self.assertEqual(caught.exception.name, FULL)
         self.verify()
         self.make_room(64)
-        self.client.advance(EPOCH + 31 * HOUR)
+        self.client.advance(LATE + HOUR)
         self.assert_all_escalated(set(self.created))
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
     def test_filled_and_freed(self):
         for i in range(1, 10):
@@ -193,21 +182,21 @@ class FullDisk(Storage):
             self.make_room(self.SIZE + i)
             self.create()
         self.verify()
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
     def test_first_start(self):
         """There is not even room for an empty store."""
-        self.daemon.stop()
-        subprocess.run(self.daemon.wrapper + ["sh", "-c", f"rm {self.daemon.state}/*; cat "
-                                              f"/dev/zero >{self.daemon.state}/filler || :"],
+        self.service.stop()
+        subprocess.run(self.service.wrapper + ["sh", "-c", f"rm {self.service.state}/*; cat "
+                                              f"/dev/zero >{self.service.state}/filler || :"],
                        stderr=subprocess.DEVNULL, check=True)
-        status, text = self.daemon.run()
+        status, text = self.service.refuse(self.now)
         self.assertNotEqual(status, 0)
         self.assertIn("No space left on device", text)
-        subprocess.run(self.daemon.wrapper + ["rm", f"{self.daemon.state}/filler"], check=True)
-        self.daemon.start(self.client)
-        self.client.create_units()
-        self.assertEqual(self.daemon.check(), [])
+        subprocess.run(self.service.wrapper + ["rm", f"{self.service.state}/filler"], check=True)
+        self.start()
+        found_company(self.client)
+        self.assert_clean()
 
 
 class FullMap(Storage):
@@ -222,27 +211,27 @@ class FullMap(Storage):
         self.verify()
         self.assert_reads_beside_writes()
         late = set(self.created)
-        self.client.jump(EPOCH + 30 * HOUR)
+        self.client.jump(LATE)
         self.assert_calm()
         self.verify()
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
         # A map grows with the configuration.
-        self.daemon.configure(map_size="64MiB")
-        self.daemon.now = EPOCH + 30 * HOUR
-        self.daemon.stop()
-        self.daemon.start(self.client)
+        self.service.configure(policy(map_size="64MiB"))
+        self.now = LATE
+        self.service.stop()
+        self.start()
         self.create()
         self.verify()
         self.assert_all_escalated(late)
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
     def test_time_passes_while_full(self):
         self.create_until_full()
-        with self.assertRaises(CallError) as caught:
-            self.client.advance(EPOCH + 30 * HOUR)
+        with self.assertRaises(BusError) as caught:
+            self.client.advance(LATE)
         self.assertEqual(caught.exception.name, FULL)
         self.verify()
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
 
 @unittest.skipUnless(shutil.which("strace") and os.geteuid() == 0, "needs strace and root")
@@ -260,7 +249,7 @@ class BrokenDisk(Storage):
 
     def inject(self, call, error, when):
         """From now on that occurrence of the call fails."""
-        trace = os.path.join(self.place.directory, "trace")
+        trace = os.path.join(self.service.directory, "trace")
         tracer = subprocess.Popen(["strace", "-f", "-o", trace, "-e", "trace=" + call, "-e",
                                    f"inject={call}:error={error}:when={when}", "-p",
                                    str(self.pid())], stderr=subprocess.PIPE)
@@ -280,8 +269,8 @@ class BrokenDisk(Storage):
     def create_beside_fault(self, request_id):
         """The id; or None, and the name of the error."""
         try:
-            id = self.client.create(description=request_id, request_id=request_id)
-        except CallError as e:
+            id = self.ticket(description=request_id, request_id=request_id)
+        except BusError as e:
             return None, e.name
         self.created[id] = request_id
         return id, None
@@ -290,11 +279,11 @@ class BrokenDisk(Storage):
         """Of what may have happened or not: it has happened once then."""
         id, error = self.create_beside_fault(request_id)
         if error:  # leave a daemon for the next one
-            self.daemon.stop()
-            self.daemon.start(self.client)
+            self.service.kill()
+            self.start()
         self.assertIsNone(error, "the daemon goes on although its store is dead")
         self.verify()
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
     def test_no_space(self):
         """No room; without the page that makes a commit valid LMDB cannot go on."""
@@ -334,15 +323,15 @@ class BrokenDisk(Storage):
 
     def assert_ends(self, error, name):
         """With an answer first; a restart begins from what is safe."""
-        self.assertIn(error, (ERROR + "TryAgain", ERROR + "Internal"))
+        self.assertIn(error, ("TryAgain", "Internal"))
         try:
-            status = self.daemon.process.wait(10)
+            status = self.service.daemon.wait(10)
         except subprocess.TimeoutExpired:
-            self.daemon.kill()
-            self.daemon.start(self.client)
+            self.service.kill()
+            self.start()
             self.fail("the daemon goes on although its store is dead")
         self.assertGreater(status, 0)
-        self.daemon.start(self.client)
+        self.start()
         self.retry(name)
 
     def test_medium_fails_under_load(self):
@@ -352,39 +341,38 @@ class BrokenDisk(Storage):
         errors = set()
         for i in range(2000):
             text = f"load {i}"
-            calls[self.client.send("Tickets", "Create", "a{sv}", (
-                {"type": "repair", "region": "110105", "description": text},))] = text
+            calls[self.client.post(create_message(self.client, description=text))] = text
             if len(calls) < IN_FLIGHT:
                 continue
-            serial, answer = self.client.receive()
+            serial, answer = self.client.next_answer()
             text = calls.pop(serial)
-            if isinstance(answer, CallError):
+            if isinstance(answer, BusError):
                 errors.add(answer.name)
             else:
                 self.created[answer[0]] = text
         while calls:
-            serial, answer = self.client.receive()
+            serial, answer = self.client.next_answer()
             text = calls.pop(serial)
-            if not isinstance(answer, CallError):
+            if not isinstance(answer, BusError):
                 self.created[answer[0]] = text
         self.assertTrue(self.was_injected(trace))
-        self.assertGreater(self.daemon.process.wait(10), 0)
+        self.assertGreater(self.service.daemon.wait(10), 0)
         self.detach(tracer)
-        self.assertIn(ERROR + "TryAgain", errors)
-        self.daemon.start(self.client)
+        self.assertIn("TryAgain", errors)
+        self.start()
         self.verify()
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
     def test_medium_fails_while_time_passes(self):
         trace, tracer = self.inject("fdatasync", "EIO", 1)
-        with self.assertRaises(CallError):
-            self.client.advance(EPOCH + 30 * HOUR)
-        self.assertGreater(self.daemon.process.wait(10), 0)
+        with self.assertRaises(BusError):
+            self.client.advance(LATE)
+        self.assertGreater(self.service.daemon.wait(10), 0)
         self.detach(tracer)
-        self.daemon.now = EPOCH + 30 * HOUR
-        self.daemon.start(self.client)
+        self.now = LATE
+        self.start()
         self.assert_all_escalated(set(self.created))
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
 
 if __name__ == "__main__":

@@ -11,19 +11,16 @@ import os
 import random
 import shutil
 import signal
-import sys
 import threading
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from support import EPOCH, ERROR, IN_FLIGHT, SECOND, CallError, Place, figure, wait_until
+from support import HOUR, SECOND, START, FaultTest, create_message, found_company
+from harness import IN_FLIGHT, BusError, Ended, figure, variants, wait_for
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 KILLS = int(os.environ.get("KILLS", 110))
 CHECK_EVERY = 10
-HOUR = 3600 * SECOND
 # The bus' words for: the daemon died before it answered, or was not there.
 UNKNOWN = ("org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.ServiceUnknown",
            "org.freedesktop.DBus.Error.NameHasNoOwner")
@@ -60,11 +57,12 @@ class Ticket:
 class Load:
     """What a call centre does all day, with the acknowledgements kept."""
 
-    def __init__(self, place, rng):
-        self.place = place
+    def __init__(self, service, rng):
+        self.service = service
         self.rng = rng
-        self.client = place.client()
-        self.now = EPOCH  # the latest time the daemon may have seen
+        self.client = service.client()
+        found_company(self.client)
+        self.now = START  # the latest time the daemon may have seen
         self.tickets = []
         self.calls = {}  # in flight: serial -> (what to do with the answer, subject)
         self.busy = set()  # tickets with a call in flight
@@ -78,8 +76,11 @@ class Load:
         self.serial += 1
         return f"r{self.serial}"
 
+    def post(self, done, subject, message):
+        self.calls[self.client.post(message)] = (done, subject)
+
     def send(self, done, subject, *call):
-        self.calls[self.client.send(*call)] = (done, subject)
+        self.post(done, subject, self.client.message(*call))
 
     # One more call.
 
@@ -100,7 +101,7 @@ class Load:
 
     def send_create(self, ticket):
         self.busy.add(ticket)
-        self.send(self.created, ticket, "Tickets", "Create", "a{sv}", (ticket.fields,))
+        self.post(self.created, ticket, create_message(self.client, **ticket.fields))
 
     def created(self, ticket, answer):
         ticket.id = answer[0]
@@ -118,8 +119,8 @@ class Load:
 
     def send_move(self, ticket):
         self.busy.add(ticket)
-        self.send(self.moved, ticket, "Tickets", ticket.doubt[0], "ta{sv}",
-                  (ticket.id, ticket.doubt[1]))
+        method, fields = ticket.doubt
+        self.send(self.moved, ticket, "Tickets", method, "ta{sv}", ticket.id, variants(fields))
 
     def moved(self, ticket, head):
         method = ticket.doubt[0]
@@ -135,13 +136,13 @@ class Load:
             return
         self.advancing = True
         self.now += self.rng.randrange(1, 3600) * SECOND
-        self.send(self.passed, None, "Clock", "Advance", "x", (self.now,))
+        self.send(self.passed, None, "Clock", "Advance", "x", self.now)
 
     def passed(self, _, answer):
         self.advancing = False
 
     def take(self):
-        self.send(self.taken, None, "Notifications", "Take", "uu", (self.rng.randrange(1, 50), 60))
+        self.send(self.taken, None, "Notifications", "Take", "uu", self.rng.randrange(1, 50), 60)
 
     def taken(self, _, rows):
         for row in rows:
@@ -155,7 +156,7 @@ class Load:
         open_ids = [x for x in self.notifications if x not in self.delivered]
         if open_ids:
             ids = self.rng.sample(open_ids, min(len(open_ids), 20))
-            self.send(self.was_delivered, ids, "Notifications", "Acknowledge", "at", (ids,))
+            self.send(self.was_delivered, ids, "Notifications", "Acknowledge", "at", ids)
 
     def was_delivered(self, ids, answer):
         self.delivered.update(ids)
@@ -171,11 +172,11 @@ class Load:
             if self.tickets or action == self.create:
                 action()
 
-    def receive(self, timeout=30):
-        serial, answer = self.client.receive(timeout)
+    def receive(self):
+        serial, answer = self.client.next_answer()
         done, subject = self.calls.pop(serial)
         self.busy.discard(subject) if isinstance(subject, Ticket) else None
-        if isinstance(answer, CallError):
+        if isinstance(answer, BusError):
             if answer.name in UNKNOWN:
                 self.unknown += 1
                 if done == self.passed:
@@ -192,8 +193,7 @@ class Load:
             self.receive()
 
     def run_until_dead(self):
-        process = self.place.daemon.process
-        while process.poll() is None:
+        while self.service.daemon.poll() is None:
             self.fill()
             self.receive()
         self.drain()
@@ -214,8 +214,7 @@ class Load:
         for ticket in self.touched:
             if len(self.calls) >= IN_FLIGHT:
                 self.receive()
-            self.send(lambda t, record: self.verify(t, record), ticket, "Tickets", "Get", "t",
-                      (ticket.id,))
+            self.send(self.verify, ticket, "Tickets", "Get", "t", ticket.id)
         n = self.acknowledged
         self.drain()
         self.acknowledged = n
@@ -246,18 +245,16 @@ def check_escalations(rows):
     return len(last)
 
 
-class Kill(unittest.TestCase):
+class Kill(FaultTest):
     def setUp(self):
         print(f"SEED={SEED}", flush=True)
         self.rng = random.Random(SEED)
-        self.place = Place()
-        self.addCleanup(self.place.close)
-        self.daemon = self.place.daemon
+        self.open()
         self.kills = 0
 
     def kill_after(self, seconds):
         """Kills the daemon while the test goes on."""
-        process = self.daemon.process
+        process = self.service.daemon
 
         def kill():
             time.sleep(seconds)
@@ -268,17 +265,13 @@ class Kill(unittest.TestCase):
         killer.start()
         self.addCleanup(killer.join)
 
-    def check(self):
-        self.assertEqual(self.daemon.check(), [])
-
     def restart(self, load, latest_kill):
         """Often it is killed again while it starts and catches up."""
-        self.daemon.now = load.now
         while self.rng.random() < 0.4:
-            self.daemon.launch()
+            self.service.launch(load.now)
             self.kill_after(self.rng.uniform(0, latest_kill))
-            self.daemon.process.wait()
-        self.daemon.start(load.client)
+            self.service.daemon.wait()
+        self.service.start(load.now)
 
     def finish(self, load):
         """Everything ever acknowledged, and every rung."""
@@ -286,12 +279,12 @@ class Kill(unittest.TestCase):
         load.retry_doubtful()
         load.now += 12 * HOUR
         client.advance(load.now)
-        rows = client.list(ended=True)
+        rows = client.list_all("Tickets", {"ended": True})
         self.assertEqual(len(rows), len(load.tickets))
         by_id = {row["id"]: row for row in rows}
         for ticket in load.tickets:
             load.verify(ticket, by_id[ticket.id])
-            events = client.call("Tickets", "History", "t", (ticket.id,))
+            events = client.history(ticket.id)
             self.assertEqual([x["verb"] for x in events], ticket.verbs, f"T{ticket.id}")
             self.assertEqual([x["revision"] for x in events],
                              list(range(1, len(ticket.verbs) + 1)))
@@ -300,28 +293,27 @@ class Kill(unittest.TestCase):
         self.assertEqual({k: v for k, v in status["states"].items() if v}, states)
         self.assertEqual(status["lag"], 0)
         self.assertEqual(status["unarmed"], 0)
-        escalations = client.list("Escalations", acknowledged=True)
+        escalations = client.list_all("Escalations", {"acknowledged": True})
         check_escalations(escalations)
         self.check_notifications(load, escalations)
-        self.check()
+        self.assert_clean()
         return len(escalations)
 
     def check_notifications(self, load, escalations):
         """Each escalation is in exactly one notification, and each of these was handed out."""
         load.now += HOUR  # no lease lasts longer
         load.client.advance(load.now)
-        escalations[:] = load.client.list("Escalations", acknowledged=True)
+        escalations[:] = load.client.list_all("Escalations", {"acknowledged": True})
         while True:
-            rows = load.client.call("Notifications", "Take", "uu", (100, 3600))
+            rows = load.client.call("Notifications", "Take", "uu", 100, 3600)
             if not rows:
                 break
             load.taken(None, rows)
         self.assertEqual(sum(load.notifications.values()), len(escalations))
 
     def test_under_load(self):
-        self.daemon.start()
-        load = Load(self.place, self.rng)
-        load.client.create_units()
+        self.start()
+        load = Load(self.service, self.rng)
         cycles = 0
         while self.kills < KILLS:
             self.kill_after(self.rng.uniform(0.02, 0.45))
@@ -332,7 +324,7 @@ class Kill(unittest.TestCase):
                 load.retry_doubtful()
             cycles += 1
             if cycles % CHECK_EVERY == 0:
-                self.check()
+                self.assert_clean()
         escalations = self.finish(load)
         figure(f"{self.kills} kills under load: {load.acknowledged} acknowledged changes, 0 lost; "
                f"{load.unknown} calls of unknown outcome; {len(load.tickets)} tickets; "
@@ -340,43 +332,39 @@ class Kill(unittest.TestCase):
 
     def test_catching_up(self):
         """Thousands of events are due at once, and the daemon dies while it works them off."""
-        self.daemon.start()
-        load = Load(self.place, self.rng)
-        load.client.create_units()
+        self.start()
+        load = Load(self.service, self.rng)
         for _ in range(2000):
             if len(load.calls) >= IN_FLIGHT:
                 load.receive()
             load.create()
         load.drain()
-        self.daemon.kill()
+        self.service.kill()
         for _ in range(4):
             load.now += self.rng.randrange(3, 40) * HOUR
-            self.daemon.now = load.now
             for _ in range(5):
-                self.daemon.launch()
+                self.service.launch(load.now)
                 self.kill_after(self.rng.uniform(0.03, 0.25))
-                self.daemon.process.wait()
-            self.check()
-        self.daemon.start(load.client)
-        wait_until(lambda: load.client.status()["lag"] == 0, "catching up", self.daemon.process)
+                self.service.daemon.wait()
+            self.assert_clean()
+        self.service.start(load.now)
+        wait_for(lambda: load.client.status()["lag"] == 0, "catching up")
         escalations = self.finish(load)
         figure(f"{self.kills} kills while catching up: {escalations} escalations, each once")
 
     def usable(self):
         """A store that a killed start has left behind, or has not."""
-        self.daemon.start()
-        client = self.place.client()
-        client.create_units()
-        self.assertEqual(client.get(client.create())["state"], "received")
-        self.daemon.kill()
-        self.check()
+        self.begin()
+        self.assertEqual(self.client.get(self.ticket())["state"], "received")
+        self.service.kill()
+        self.assert_clean()
 
     def test_first_start(self):
         for _ in range(40):
-            shutil.rmtree(self.daemon.state, ignore_errors=True)
-            self.daemon.launch()
+            shutil.rmtree(self.service.state, ignore_errors=True)
+            self.service.launch(self.now)
             self.kill_after(self.rng.uniform(0, 0.06))
-            self.daemon.process.wait()
+            self.service.daemon.wait()
             self.usable()
         figure(f"{self.kills} kills during the first start: each next start made a good store")
 
@@ -388,7 +376,7 @@ class Kill(unittest.TestCase):
         n_killed = 0
         for call in calls:
             for n in range(1, 100):
-                shutil.rmtree(self.daemon.state, ignore_errors=True)
+                shutil.rmtree(self.service.state, ignore_errors=True)
                 if not self.killed_at(call, n):
                     break
                 self.usable()
@@ -398,29 +386,24 @@ class Kill(unittest.TestCase):
 
     def killed_at(self, call, n):
         """Whether the daemon made that call so often before it served."""
-        self.daemon.launch(wrapper=["strace", "-f", "-o", os.devnull, "-e", "trace=" + call, "-e",
-                                    f"inject={call}:signal=KILL:when={n}"])
+        self.service.wrapper = ["strace", "-f", "-o", os.devnull, "-e", "trace=" + call, "-e",
+                                f"inject={call}:signal=KILL:when={n}"]
         try:
-            wait_until(self.has_owner, "the daemon", self.daemon.process)
-        except RuntimeError:
-            self.assertEqual(self.daemon.process.wait(), -signal.SIGKILL)
+            self.start()
+        except Ended:
+            self.assertEqual(self.service.daemon.returncode, -signal.SIGKILL)
             return True
-        os.kill(self.traced(), signal.SIGKILL)
-        self.daemon.process.wait()
-        return False
-
-    def has_owner(self):
-        client = self.place.client()
-        try:
-            return client.has_owner()
         finally:
-            client.close()
-            self.place.clients.remove(client)
+            self.service.wrapper = []
+        os.kill(self.traced(), signal.SIGKILL)
+        self.service.daemon.wait()
+        return False
 
     def traced(self):
         """The daemon behind strace."""
-        with open(f"/proc/{self.daemon.process.pid}/task/{self.daemon.process.pid}/children") as f:
-            return int(f.read().split()[0])
+        pid = self.service.daemon.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return int(file.read().split()[0])
 
 
 if __name__ == "__main__":

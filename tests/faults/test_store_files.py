@@ -8,53 +8,45 @@ SEED=n repeats a run, FLIPS=n makes it longer.
 
 import os
 import random
-import shutil
 import struct
-import sys
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from support import EPOCH, ERROR, SECOND, CallError, Client, Daemon, Place, figure
+from support import HOUR, START, FaultTest, policy
+from harness import BusError, Ended, figure, variants
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 FLIPS = int(os.environ.get("FLIPS", 150))
 PAGE = 4096
-HOUR = 3600 * SECOND
 
 
-class Files(unittest.TestCase):
+class Files(FaultTest):
     def setUp(self):
-        self.place = Place()
-        self.addCleanup(self.place.close)
-        self.daemon = self.place.daemon
-        self.path = os.path.join(self.daemon.state, "state.mdb")
+        self.open()
+        self.path = os.path.join(self.service.state, "state.mdb")
 
     def make_store(self, tickets=5):
-        self.daemon.start()
-        self.client = self.place.client()
-        self.client.create_units()
+        self.begin()
         for i in range(tickets):
-            self.client.create(description=f"ticket {i}", reference=f"R{i}")
+            self.ticket(description=f"ticket {i}", reference=f"R{i}")
 
     def contents(self, path=None):
         with open(path or self.path, "rb") as file:
             return file.read()
 
     def write(self, contents):
-        os.makedirs(self.daemon.state, exist_ok=True)
+        os.makedirs(self.service.state, exist_ok=True)
         with open(self.path, "wb") as file:
             file.write(contents)
 
     def assert_refused(self, *words):
         """A message with these words, a failure, the same file."""
         before = self.contents()
-        status, text = self.daemon.run()
+        status, text = self.service.refuse(self.now)
         self.assertGreater(status, 0, text)
         for word in words:
             self.assertIn(word, text)
         self.assertEqual(self.contents(), before, "the file was changed")
-        self.assertGreater(len(self.daemon.check()), 0)
+        self.assertGreater(len(self.service.check()), 0)
         self.assertEqual(self.contents(), before, "--check changed the file")
 
 
@@ -74,7 +66,7 @@ class Refused(Files):
     def test_other_database(self):
         """LMDB, but of another program: a good one with all names changed."""
         self.make_store()
-        self.daemon.stop()
+        self.service.stop()
         contents = self.contents()
         for name in ("meta", "ticket", "journal", "tally", "unit", "aftersalesd"):
             contents = contents.replace(name.encode(), name.upper().encode())
@@ -83,7 +75,7 @@ class Refused(Files):
 
     def test_truncated(self):
         self.make_store()
-        self.daemon.stop()
+        self.service.stop()
         whole = self.contents()
         for size in (len(whole) // 2, len(whole) - PAGE, 3 * PAGE, 2 * PAGE):
             with self.subTest(size=size):
@@ -94,20 +86,20 @@ class Refused(Files):
                 self.write(whole[:size])
                 self.assert_refused("state.mdb")
         self.write(whole)
-        self.daemon.start(self.client)
-        self.assertEqual(len(self.client.list()), 5)
+        self.start()
+        self.assertEqual(len(self.client.list_all("Tickets")), 5)
 
     def test_other_site(self):
         self.make_store()
-        self.daemon.stop()
-        self.daemon.configure(site=7)
+        self.service.stop()
+        self.service.configure(policy(site=7))
         self.assert_refused("site 0", "site 7")
-        self.daemon.configure(site=0)
-        self.daemon.start(self.client)
+        self.service.configure(policy())
+        self.start()
 
     def test_newer_schema(self):
         self.make_store()
-        self.daemon.stop()
+        self.service.stop()
         mark = b"aftersalesd\0"
         contents = self.contents()
         at = contents.rindex(mark) + len(mark)
@@ -120,32 +112,30 @@ class Refused(Files):
     def test_not_writable(self):
         """A directory in the file's place."""
         os.makedirs(self.path)
-        status, text = self.daemon.run()
+        status, text = self.service.refuse(self.now)
         self.assertGreater(status, 0)
         self.assertIn("state.mdb", text)
 
     def test_no_store_to_check(self):
-        self.assertGreater(len(self.daemon.check()), 0)
-        self.assertFalse(os.path.exists(self.daemon.state))
+        self.assertGreater(len(self.service.check()), 0)
+        self.assertFalse(os.path.exists(self.service.state))
 
     def test_second_daemon(self):
         """On the same state, even from another bus."""
         self.make_store()
-        other = Place()
-        self.addCleanup(other.close)
-        second = Daemon(other.bus, self.place.directory)
-        second.log += ".second"
-        status, text = second.run()
+        other = self.make_service()
+        state, other.state = other.state, self.service.state
+        status, text = other.refuse(self.now)
         self.assertGreater(status, 0)
         self.assertIn("in use by another aftersalesd", text)
-        self.assertEqual(len(self.client.list()), 5)
+        self.assertEqual(len(self.client.list_all("Tickets")), 5)
         # On the same bus, with a state of its own.
-        second = Daemon(self.place.bus, other.directory)
-        status, text = second.run()
+        other.state, other.address = state, self.service.address
+        status, text = other.refuse(self.now)
         self.assertGreater(status, 0)
         self.assertIn("another aftersalesd is running", text)
         self.assertEqual(self.client.status()["open"], 5)
-        self.assertEqual(self.daemon.check(), [])
+        self.assert_clean()
 
 
 class Flipped(Files):
@@ -159,17 +149,17 @@ class Flipped(Files):
     def ask(self, client, *call):
         """The answer, or None: an error that tells of a fault of the daemon or its store."""
         try:
-            return client.call(*call, timeout=10)
-        except CallError as e:
+            return client.call(*call)
+        except BusError as error:
             # A record whose key is damaged is not found: --check has to tell.
-            return ("missing",) if e.name == ERROR + "NotFound" else None
+            return ("missing",) if error.name == "NotFound" else None
 
     def read_all(self, client):
-        answers = [self.ask(client, "Tickets", "Get", "t", (id,))
+        answers = [self.ask(client, "Tickets", "Get", "t", id)
                    for id in range(1, self.TICKETS + 1)]
-        answers += [self.ask(client, "Tickets", "History", "t", (id,))
+        answers += [self.ask(client, "Tickets", "History", "t", id)
                     for id in range(1, self.TICKETS + 1, 5)]
-        answers += [self.ask(client, interface, "List", "a{sv}su", (filters, "", 1000))
+        answers += [self.ask(client, interface, "List", "a{sv}su", variants(filters), "", 1000)
                     for interface, filters in self.LISTS]
         status = self.ask(client, "Manager", "Status")
         answers.append(status and {k: status[k] for k in ("states", "open", "overdue", "sequence")})
@@ -178,11 +168,11 @@ class Flipped(Files):
     def prepare(self):
         self.make_store(self.TICKETS)
         for id in range(1, self.TICKETS, 3):
-            self.client.move(id, "Dispatch")
-        self.client.advance(EPOCH + 3 * HOUR)
-        self.daemon.now = EPOCH + 3 * HOUR
+            self.client.move("Dispatch", id)
+        self.now = START + 3 * HOUR
+        self.client.advance(self.now)
         self.truth = self.read_all(self.client)
-        self.daemon.stop()
+        self.service.stop()
         self.whole = self.contents()
 
     def live_pages(self):
@@ -195,19 +185,20 @@ class Flipped(Files):
         contents = bytearray(self.whole)
         contents[offset] ^= 1 << bit
         self.write(contents)
-        faults = self.daemon.check()
+        faults = self.service.check()
+        said = self.service.log_path.stat().st_size
         try:
-            self.daemon.start(self.client)
+            self.start()
             answers = self.read_all(self.client)
-        except RuntimeError:
-            status = self.daemon.process.wait(10)
-            return "refused" if status > 0 and self.daemon.log_tail(1) else "crashed", faults
-        except CallError:
+        except Ended:
+            refused = self.service.daemon.returncode > 0 and \
+                self.service.log_path.stat().st_size > said
+            return "refused" if refused else "crashed", faults
+        except BusError:
             return "crashed", faults
         finally:
-            if self.daemon.process.poll() is None:
-                self.daemon.kill()
-        if self.daemon.process.returncode not in (-9, 0):
+            self.service.kill()
+        if self.service.daemon.returncode not in (-9, 0):
             return "crashed", faults
         if answers == self.truth:
             return "harmless", faults
@@ -228,7 +219,7 @@ class Flipped(Files):
             result += ", --check tells" if faults else ""
             counts[result] = counts.get(result, 0) + 1
             if result in ("wrong", "crashed", "reported"):
-                print(offset, bit, result, self.daemon.log_tail(300))
+                print(offset, bit, result, self.service.log_tail(300))
             if result == "wrong":
                 silent.append((offset, bit))
         text = ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
@@ -249,19 +240,19 @@ class Flipped(Files):
                 at = contents.find(text, at + 1)
             self.write(contents)
             n += 1
-            self.assertNotEqual(self.daemon.check(), [])
-            self.daemon.start(self.client)
-            with self.assertRaises(CallError) as caught:
+            self.assertNotEqual(self.service.check(), [])
+            self.start()
+            with self.assertRaises(BusError) as caught:
                 self.client.get(id)
-            self.assertEqual(caught.exception.name, ERROR + "Internal")
+            self.assertEqual(caught.exception.name, "Internal")
             # All others are as they were.
             for other in range(1, self.TICKETS + 1):
-                if self.ask(self.client, "Tickets", "Get", "t", (other,)) is None:
+                if self.ask(self.client, "Tickets", "Get", "t", other) is None:
                     found += 1
                 else:
-                    self.assertEqual(self.ask(self.client, "Tickets", "Get", "t", (other,)),
+                    self.assertEqual(self.ask(self.client, "Tickets", "Get", "t", other),
                                      self.truth[other - 1])
-            self.daemon.kill()
+            self.service.kill()
         figure(f"{n} damaged tickets: each refused by Get and told by --check")
 
 
