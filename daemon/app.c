@@ -10,7 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
 #include "aftersales/limits.h"
@@ -23,7 +22,9 @@
 #include "masters/unit.h"
 #include "runtime/commit.h"
 #include "runtime/due.h"
+#include "runtime/notify.h"
 #include "runtime/publish.h"
+#include "runtime/watchdog.h"
 #include "store/check.h"
 #include "tickets/ticket.h"
 
@@ -45,10 +46,14 @@ typedef struct App {
         Committer *committer;
         Publisher *publisher;
         DueTimer *due;
+        StatusLine *status;
+        Watchdog *watchdog;
         Bus *bus;
 } App;
 
 static void app_done(App *app) {
+        watchdog_free(app->watchdog);
+        status_line_free(app->status);
         due_free(app->due);
         publisher_free(app->publisher);
         bus_free(app->bus);
@@ -218,6 +223,11 @@ static int start_runtime(App *app) {
         if (r == 0)
                 r = due_new(app->event, app->engine, app->store, &app->clock, app->committer,
                             &app->due);
+        if (r == 0)
+                r = status_line_new(app->event, app->engine, app->store, app->due, app->committer,
+                                    &app->status);
+        if (r == 0)
+                r = watchdog_new(app->event, app->store, app->due, app->status, &app->watchdog);
         if (r < 0) {
                 log_error("cannot start: %s", strerror(-r));
                 return r;
@@ -244,8 +254,6 @@ static int start(App *app) {
         r = sd_event_default(&app->event);
         if (r >= 0)
                 r = add_signals(app);
-        if (r >= 0)
-                r = sd_event_set_watchdog(app->event, true);
         if (r >= 0)
                 r = open_store(app, false);
         if (r >= 0)
@@ -288,9 +296,9 @@ int app_run(const AppOptions *options) {
                 return EXIT_FAILURE;
         engine_missing_years(app.engine, wall_clock_now(&app.clock), warn_missing_year, NULL);
         log_info("serving");
-        sd_notify(false, "READY=1\nSTATUS=serving");
+        status_line_ready(app.status);
         r = sd_event_loop(app.event);
-        sd_notify(false, "STOPPING=1");
+        notify_stopping();
         if (finish(&app) < 0 || r != 0) /* losing the bus ends the loop with a positive code */
                 return EXIT_FAILURE;
         log_info("ended");

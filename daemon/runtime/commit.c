@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-#define WATCHERS_MAX 4
+#define WATCHERS_MAX 8
 
 struct Committer {
         Store *store;

@@ -17,6 +17,7 @@
 
 /* Where the sources of the loop stand; smaller runs first. */
 #define PRIORITY_SIGNAL (-100)
+#define PRIORITY_HEALTH (-50) /* rare and short: watchdog, status line */
 #define PRIORITY_BUS    0
 #define PRIORITY_COMMIT 10
 #define PRIORITY_DUE    20

@@ -28,9 +28,10 @@ struct DueTimer {
         int watch_fd;
         int64_t seen_wall, seen_boot; /* the two clocks when last compared */
         bool suspect;
-        bool failed; /* something could not be worked off; tried again after a while */
-        bool said;   /* and was logged, until all goes well again */
-        bool behind; /* the oldest event is late */
+        bool failed;    /* something could not be worked off; tried again after a while */
+        bool said;      /* and was logged, until all goes well again */
+        bool behind;    /* the oldest event is late */
+        uint64_t turns; /* see DueHealth */
 };
 
 /* ---- is the clock to be believed? ---- */
@@ -166,6 +167,7 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
         DueTimer *due = userdata;
         int64_t now, began = boot_clock_now();
         Key position = {};
+        unsigned done = 0;
         int r = 0;
 
         judge_clock(due);
@@ -174,11 +176,14 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
         due->failed = false;
         now = wall_clock_now(due->clock);
         judge_lag(due, now);
-        for (unsigned i = 0; r == 0 && i < DUE_SLICE_EVENTS; i++) {
+        while (r == 0 && done < DUE_SLICE_EVENTS) {
                 r = work_once(due, &position, now);
+                done += r == 0;
                 if (boot_clock_now() - began > DUE_SLICE_TIME)
                         break;
         }
+        if (done > 0 || r == -ENOENT || r == -ENOSPC || r == -EDQUOT)
+                due->turns++;
         if (r < 0 && r != -ENOENT) {
                 say_failure(due, NULL, r);
                 committer_touch(due->committer);
@@ -257,10 +262,16 @@ static int watch_clock(DueTimer *due, sd_event *event) {
 /* ---- as an object ---- */
 
 DueHealth due_health(DueTimer *due) {
-        DueHealth health = { .suspect = due->suspect, .next = next_instant(due) };
+        DueHealth health = { .suspect = due->suspect, .behind = due->behind, .turns = due->turns };
+        Key position = {};
+        DueCase first;
+        int r = engine_next_due(due->store, &position, &first);
 
-        if (health.next)
-                health.lag = MAX(wall_clock_now(due->clock) - health.next, INT64_C(0));
+        if (r == 0) {
+                health.next = first.at;
+                health.lag = MAX(wall_clock_now(due->clock) - first.at, INT64_C(0));
+        } else if (r != -ENOENT)
+                health.error = r;
         return health;
 }
 

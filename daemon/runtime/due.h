@@ -28,6 +28,11 @@ typedef struct DueHealth {
         int64_t next; /* the earliest armed instant; 0: none */
         int64_t lag;  /* how long it has been waiting, microseconds */
         bool suspect; /* the wall clock is not believed: nothing happens until it is accepted */
+        bool behind;  /* the oldest event is later than the policy's late_after */
+        int error;    /* why the next instant could not be read; negative errno, or 0 */
+        /* Slices that found nothing due, got something done, or could not for want of room: those
+         * after which a new start would not do better. */
+        uint64_t turns;
 } DueHealth;
 DueHealth due_health(DueTimer *due);
 
