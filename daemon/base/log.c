@@ -17,7 +17,7 @@ void log_open(LogTarget target, int facility, int level) {
         log_target = target;
         log_level = level;
         if (target == LOG_TO_SYSLOG)
-                openlog("aftersalesd", LOG_PID, facility);
+                openlog(LOG_IDENTIFIER, LOG_PID, facility);
 }
 
 void log_set_level(int level) {
@@ -26,6 +26,10 @@ void log_set_level(int level) {
 
 int log_get_level(void) {
         return log_level;
+}
+
+LogTarget log_get_target(void) {
+        return log_target;
 }
 
 void log_at(int level, const char *format, ...) {

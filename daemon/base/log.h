@@ -8,11 +8,14 @@
 
 #include "base/macro.h"
 
+#define LOG_IDENTIFIER "aftersalesd" /* what our lines begin with in syslog */
+
 typedef enum LogTarget { LOG_TO_STDERR, LOG_TO_SYSLOG } LogTarget;
 
 void log_open(LogTarget target, int facility, int level);
 void log_set_level(int level);
 int log_get_level(void);
+LogTarget log_get_target(void);
 
 void log_at(int level, const char *format, ...) _printf_(2, 3);
 

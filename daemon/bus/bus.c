@@ -10,6 +10,7 @@
 #include "aftersales/bus.h"
 #include "base/log.h"
 #include "bus/jobs.h"
+#include "bus/log-control.h"
 #include "bus/vtable.h"
 
 /* ---- answers ---- */
@@ -115,6 +116,17 @@ static int run_method(BusCall *call, const BusMethod *method, const Transition *
         return transition ? bus_case_move(call, transition) : method->handler(call);
 }
 
+/* Of each call one line, for whoever sets the level to debug: who and what, never with which
+ * values.
+ */
+static void log_call(const BusCall *call, int r) {
+        log_debug("%s (%s) calls %s.%s: %s", call->actor_name, call->actor.role,
+                  call->interface->name, call->member,
+                  r > 0   ? refusal_names[call->refusal.code]
+                  : r < 0 ? "the answer comes later"
+                          : "done");
+}
+
 /* Whose identity is known. */
 static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message *m,
                         const Actor *actor, uid_t uid) {
@@ -140,6 +152,7 @@ static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message 
         changed = store_head(bus->options.store)->sequence != sequence;
         if (failed)
                 r = bus_failure(r, interface->name, call.member, &call.refusal);
+        log_call(&call, r);
         if (r > 0) {
                 call.reply = sd_bus_message_unref(call.reply);
                 r = make_refusal(m, &call.refusal, &call.reply) < 0 ? -ENOMEM : 0;
@@ -166,8 +179,7 @@ static bool is_idle_question(const BusInterface *interface, sd_bus_message *m) {
                 method->permission == PERMISSION_ESCALATION_READ);
 }
 
-/* Handles a call as soon as it is known who sent it. */
-static void receive_call(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
+void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
         Refusal refusal;
         Actor actor;
         uid_t uid;
@@ -188,13 +200,13 @@ static void receive_call(Bus *bus, const BusInterface *interface, sd_bus_message
 }
 
 static void on_identified(void *userdata, sd_bus_message *m, const void *subject) {
-        receive_call(userdata, subject, m);
+        bus_receive(userdata, subject, m);
 }
 
 static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         BusRegistration *registration = userdata;
 
-        receive_call(registration->bus, registration->interface, m);
+        bus_receive(registration->bus, registration->interface, m);
         return 1;
 }
 
@@ -229,7 +241,7 @@ static void on_commit(void *userdata, int result) {
                 if (result == 0)
                         send_now(held.reply);
                 else if (full && held.again && sd_bus_message_rewind(held.call, true) >= 0)
-                        receive_call(bus, held.again, held.call);
+                        bus_receive(bus, held.again, held.call);
                 else
                         answer_failed_commit(held.call, result);
                 sd_bus_message_unref(held.call);
@@ -282,6 +294,8 @@ int bus_new(const BusOptions *options, Bus **ret) {
         for (size_t i = 0; r >= 0 && bus_interfaces[i]; i++)
                 if (!bus_interfaces[i]->manual_clock || options->clock->manual)
                         r = register_interface(bus, bus_interfaces[i]);
+        if (r >= 0)
+                r = log_control_register(bus);
         if (r >= 0)
                 r = identities_new(bus->bus, options->access, on_identified, bus, &bus->identities);
         if (r < 0) {

@@ -108,6 +108,9 @@ struct Bus {
 const BusMethod *bus_find_method(const BusInterface *interface, const char *member,
                                  const Transition **ret_transition);
 
+/* Handles a call as soon as it is known who sent it. */
+void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m);
+
 /* Sends an answer, now or after the commit of what it may have seen. */
 void bus_answer(Bus *bus, sd_bus_message *m, sd_bus_message *reply);
 void bus_answer_refusal(Bus *bus, sd_bus_message *m, const Refusal *refusal);

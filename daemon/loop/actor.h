@@ -35,7 +35,8 @@
         X(PERMISSION_STATUS_READ, "status.read", "see the state of the service")                   \
         X(PERMISSION_ADMIN_CHECK, "admin.check", "check the whole store")                          \
         X(PERMISSION_ADMIN_JOB, "admin.job", "see and cancel everybody's jobs")                    \
-        X(PERMISSION_ADMIN_CLOCK, "admin.clock", "accept or set the clock")
+        X(PERMISSION_ADMIN_CLOCK, "admin.clock", "accept or set the clock")                        \
+        X(PERMISSION_ADMIN_LOG, "admin.log", "set the log level")
 
 typedef enum Permission {
 #define X(symbol, name, meaning) symbol,
