@@ -2,6 +2,7 @@
 #
 #   make [all]      daemon and client in build/release
 #   make demo       the main job on generated (or DATA=file.csv) requests, on a private bus
+#   make replay-bpi2013, replay-helpdesk    other desks' event logs (DATA=file.csv), likewise
 #   make check      every test; the last line is "N passed, N failed"
 #   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
 #   make asan       the tests under AddressSanitizer and UBSan
@@ -142,14 +143,23 @@ demo: packages
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)BUILD=$(BUILD) DATA=$(DATA) bash tests/replay/demo.sh
 
+# The logs of other companies' service desks.
+AFTERSALES_DATA ?= ../shared/data
+BOSTON       = $(wildcard $(AFTERSALES_DATA)/boston311/example_2017.csv)
+LOG_bpi2013  = $(wildcard $(AFTERSALES_DATA)/bpi2013_incidents/example.csv)
+LOG_helpdesk = $(wildcard $(AFTERSALES_DATA)/helpdesk/example.csv)
+replay = $(if $(2),bash tests/replay/log.sh $(1) $(2),echo skipped: no $(1) data here)
+.PHONY: replay-bpi2013 replay-helpdesk
+replay-bpi2013 replay-helpdesk: replay-%: packages
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)BUILD=$(BUILD) $(call replay,$*,$(or $(DATA),$(LOG_$*)))
+
 check: packages-check
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)$(MAKE) --no-print-directory VARIANT=clang all tests
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests
 	$(Q)$(MAKE) --no-print-directory run-check
 
-AFTERSALES_DATA ?= ../shared/data
-BOSTON = $(wildcard $(AFTERSALES_DATA)/boston311/example_2017.csv)
 PYTHON = /usr/bin/python3
 # A suite is a name and a command; tests/run.py adds up what they say.
 units  = $(foreach t,$(sort $(UNIT_TESTS)),'unit $(1)$(notdir $(t))=$(subst $(BUILD)/,$(2)/,$(t))')
@@ -170,7 +180,9 @@ run-check:
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
 	  'scale=$(PYTHON) -m unittest discover -s tests/scale' \
 	  'demo=bash tests/replay/demo.sh' \
-	  'demo boston311=$(if $(BOSTON),env DATA=$(BOSTON) bash tests/replay/demo.sh,echo skipped: no boston311 data here)'
+	  'demo boston311=$(if $(BOSTON),env DATA=$(BOSTON) bash tests/replay/demo.sh,echo skipped: no boston311 data here)' \
+	  'replay bpi2013=$(call replay,bpi2013,$(LOG_bpi2013))' \
+	  'replay helpdesk=$(call replay,helpdesk,$(LOG_helpdesk))'
 
 asan: packages-check
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests

@@ -53,7 +53,7 @@ def run(name, command):
         print("\n".join("    | " + line for line in lines[-TAIL:]), flush=True)
     else:
         for line in lines:
-            if re.match(r"(skipped: |figure: |compared \d)", line) or "skipped '" in line:
+            if re.match(r"(skipped: |figure: |compared \d|replay-\w+: )", line) or "skipped '" in line:
                 print("    " + line, flush=True)
     return passed, failed, skipped
 

@@ -17,7 +17,7 @@ import csv
 import datetime
 import sys
 
-from script import USEC, write_event
+from script import USEC, Codes, write_event
 
 OPERATOR = "operator"
 TECHNICIAN = "technician"
@@ -44,17 +44,6 @@ def instant(text):
         return None
     moment = datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.timezone.utc)
     return int(moment.timestamp()) * USEC
-
-
-class Codes:
-    """Made-up codes for names, in the order in which they are met."""
-
-    def __init__(self, form):
-        self.form = form
-        self.known = {}
-
-    def of(self, *names):
-        return self.known.setdefault(names, self.form.format(len(self.known) + 1))
 
 
 class Request:

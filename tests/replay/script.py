@@ -16,6 +16,17 @@ USEC = 1_000_000
 Event = collections.namedtuple("Event", "line at reference method fields")
 
 
+class Codes:
+    """Made-up codes for names, in the order in which they are met."""
+
+    def __init__(self, form):
+        self.form = form
+        self.known = {}
+
+    def of(self, *names):
+        return self.known.setdefault(names, self.form.format(len(self.known) + 1))
+
+
 class Reference(str):
     """A field whose value is the id of the ticket with this reference."""
 
