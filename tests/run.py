@@ -3,9 +3,13 @@
 """Runs suites of tests and adds them up; the last line is "N passed, N failed, N skipped".
 
 Each argument is a suite: a name, "=", and a command. A suite says itself how many tests it ran, in the words of
-cmocka or of unittest; a command that says neither is one test, passed when it exits with 0.
+cmocka or of unittest; a command that says neither is one test, passed when it exits with 0. JOBS of them run at a time
+(default: as many as there are processors), but one whose name begins with "!" has the machine for itself: it takes all
+processors anyway, or measures time.
 """
 
+import concurrent.futures
+import itertools
 import os
 import re
 import shlex
@@ -41,31 +45,39 @@ def count(output, status):
     return passed, failed, skipped
 
 
-def run(name, command):
+def report(name, counts, seconds, output):
+    lines = output.splitlines()
+    passed, failed, skipped = counts
+    text = [f"  {name:<34} {passed:6} passed {failed:4} failed {skipped:4} skipped {seconds:7.1f} s"]
+    if failed:
+        text += ["    | " + line for line in lines[-TAIL:]]
+    else:
+        text += ["    " + line for line in lines
+                 if re.match(r"(skipped: |figure: |compared \d|replay-\w+: )", line) or "skipped '" in line]
+    sys.stdout.write("\n".join(text) + "\n")  # at once: others report, too
+    sys.stdout.flush()
+
+
+def run(suite):
+    name, _, command = suite.partition("=")
     began = time.monotonic()
     done = subprocess.run(shlex.split(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
-    passed, failed, skipped = count(done.stdout, done.returncode)
-    seconds = time.monotonic() - began
-    print(f"  {name:<34} {passed:6} passed {failed:4} failed {skipped:4} skipped {seconds:7.1f} s", flush=True)
-    lines = done.stdout.splitlines()
-    if failed:
-        print("\n".join("    | " + line for line in lines[-TAIL:]), flush=True)
-    else:
-        for line in lines:
-            if re.match(r"(skipped: |figure: |compared \d|replay-\w+: )", line) or "skipped '" in line:
-                print("    " + line, flush=True)
-    return passed, failed, skipped
+    counts = count(done.stdout, done.returncode)
+    report(name.removeprefix("!"), counts, time.monotonic() - began, done.stdout)
+    return counts
 
 
 def main():
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    totals = [0, 0, 0]
-    for suite in sys.argv[1:]:
-        name, _, command = suite.partition("=")
-        for i, n in enumerate(run(name, command)):
-            totals[i] += n
-    passed, failed, skipped = totals
+    jobs = int(os.environ.get("JOBS", os.cpu_count()))
+    began = time.monotonic()
+    results = []
+    for alone, suites in itertools.groupby(sys.argv[1:], lambda suite: suite.startswith("!")):
+        with concurrent.futures.ThreadPoolExecutor(1 if alone else jobs) as pool:
+            results += pool.map(run, suites)
+    passed, failed, skipped = map(sum, zip(*results))
+    print(f"{time.monotonic() - began:.0f} s with {jobs} suites at a time")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or not passed else 0
 
