@@ -34,14 +34,18 @@ static const struct {
         { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, EX_NOPERM },
 };
 
-#define SPAWN_PREFIX "org.freedesktop.DBus.Error.Spawn." /* the bus could not start the daemon */
+/* The bus, or systemd for it, could not start the daemon. */
+#define SPAWN_PREFIX   "org.freedesktop.DBus.Error.Spawn."
+#define SYSTEMD_PREFIX "org.freedesktop.systemd1."
 
 int exit_code_of(const char *error_name) {
         for (size_t i = 0; i < ELEMENTS(errors); i++)
                 if (STREQ(errors[i].name, error_name))
                         return errors[i].exit_code;
-        return strncmp(error_name, SPAWN_PREFIX, strlen(SPAWN_PREFIX)) == 0 ? EX_UNAVAILABLE
-                                                                            : EXIT_FAILURE;
+        if (strncmp(error_name, SPAWN_PREFIX, strlen(SPAWN_PREFIX)) == 0 ||
+            strncmp(error_name, SYSTEMD_PREFIX, strlen(SYSTEMD_PREFIX)) == 0)
+                return EX_UNAVAILABLE;
+        return EXIT_FAILURE;
 }
 
 /* What failed here and not in the daemon: the way to it. */
@@ -80,6 +84,11 @@ static int report_error(const Client *client, const sd_bus_error *error, int r) 
 
         if (!error->name || is_local(error->name))
                 return report_errno(client, -r);
+        /* The bus' own text tells its rules, not what to do. */
+        if (STREQ(error->name, SD_BUS_ERROR_ACCESS_DENIED))
+                return report(client->report, EX_NOPERM,
+                              "the bus does not let you speak to the daemon; an administrator puts "
+                              "you into the group aftersales (AccessDenied)");
         exit_code = exit_code_of(error->name);
         return report(client->report, exit_code, "%s%s (%s)",
                       exit_code == EX_UNAVAILABLE ? "aftersalesd is not running: " : "",
