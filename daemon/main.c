@@ -121,12 +121,21 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mod
         return 0;
 }
 
+/* A unit with several state directories has them all in the variable, divided by colons; the
+ * store's is the first. */
+static char *state_from_environment(void) {
+        const char *list = getenv("STATE_DIRECTORY");
+
+        return list ? strndup(list, strcspn(list, ":")) : NULL;
+}
+
 int main(int argc, char *argv[]) {
         char program[4096] = "";
+        _cleanup_free_ char *state = state_from_environment();
         AppOptions options = {
                 .program = program,
                 .config_path = DEFAULT_CONFIG,
-                .state = getenv("STATE_DIRECTORY"),
+                .state = state,
                 .log_target = isatty(STDERR_FILENO) ? LOG_TO_STDERR : LOG_TO_SYSLOG,
         };
         enum Mode mode = MODE_RUN;
