@@ -7,7 +7,7 @@
 #   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
 #   make asan       the tests under AddressSanitizer and UBSan
 #   make bench      figures
-#   make install    honours DESTDIR and prefix
+#   make install    honours DESTDIR and prefix; make uninstall takes away what it has put there
 #
 # VARIANT=release|asan|clang chooses the build; V=1 shows the commands.
 
@@ -22,8 +22,10 @@ prefix      ?= /usr/local
 bindir      ?= $(prefix)/bin
 sbindir     ?= $(prefix)/sbin
 docdir      ?= $(prefix)/share/doc/aftersalesd
+mandir      ?= $(prefix)/share/man
 sysconfdir  ?= /etc
-# Where systemd and the bus look, whatever the prefix.
+# Where systemd, the bus and the shell look, whatever the prefix.
+completionsdir ?= /usr/share/bash-completion/completions
 dbusdatadir ?= /usr/share/dbus-1
 unitdir     ?= /usr/lib/systemd/system
 sysusersdir ?= /usr/lib/sysusers.d
@@ -31,7 +33,7 @@ sysusersdir ?= /usr/lib/sysusers.d
 # What it takes on Debian 12; "make demo" and "make check" install what is missing.
 PACKAGES = gcc libc6-dev make pkg-config libsystemd-dev liblmdb-dev libyaml-dev libsmartcols-dev libjson-c-dev \
            libgcrypt20-dev libcmocka-dev dbus tzdata python3 python3-jeepney
-PACKAGES_CHECK = clang clang-format clang-tidy cppcheck valgrind strace systemd procps util-linux
+PACKAGES_CHECK = clang clang-format clang-tidy cppcheck valgrind strace systemd systemd-container procps util-linux
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Wconversion \
@@ -70,7 +72,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all demo check lint format asan bench install clean tests packages packages-check
+.PHONY: all demo check lint format asan bench install uninstall clean tests packages packages-check
 
 all: $(BUILD)/aftersalesd $(BUILD)/aftersalesctl
 
@@ -178,6 +180,7 @@ run-check:
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
 	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus asan=env BUILD=build/asan $(PYTHON) -m unittest discover -s tests/bus' \
+	  'service=$(PYTHON) -m unittest discover -s tests/service' \
 	  '!scale=$(PYTHON) -m unittest discover -s tests/scale' \
 	  'demo=bash tests/replay/demo.sh' \
 	  'demo boston311=$(if $(BOSTON),env DATA=$(BOSTON) bash tests/replay/demo.sh,echo skipped: no boston311 data here)' \
@@ -221,20 +224,46 @@ bench: packages
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
 
-fill = sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@docdir@|$(docdir)|g' $(1) >$(DESTDIR)$(2)
+# What is installed: mode, source, destination. A source *.in has its @paths@ filled in. Man pages and completions
+# are whatever there is.
+installed = \
+  755|$(BUILD)/aftersalesd|$(sbindir)/aftersalesd \
+  755|$(BUILD)/aftersalesctl|$(bindir)/aftersalesctl \
+  644|conf/org.aftersales1.conf|$(dbusdatadir)/system.d/org.aftersales1.conf \
+  644|conf/org.aftersales1.service.in|$(dbusdatadir)/system-services/org.aftersales1.service \
+  644|conf/org.aftersales1.xml|$(dbusdatadir)/interfaces/org.aftersales1.xml \
+  644|systemd/aftersalesd.sysusers|$(sysusersdir)/aftersalesd.conf \
+  $(foreach u,$(wildcard systemd/*.service.in),644|$(u)|$(unitdir)/$(notdir $(u:.in=))) \
+  $(foreach u,$(wildcard systemd/*.timer),644|$(u)|$(unitdir)/$(notdir $(u))) \
+  $(foreach d,README.md $(wildcard docs/*.md),644|$(d)|$(docdir)/$(notdir $(d))) \
+  $(foreach m,$(wildcard docs/man/*.[158]),644|$(m)|$(mandir)/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))) \
+  $(foreach c,$(wildcard ctl/completion/*),644|$(c)|$(completionsdir)/$(notdir $(c)))
+# The sysadmin's own: never overwritten, never removed.
+CONFIG = $(sysconfdir)/aftersalesd/aftersalesd.yaml
+
+mode        = $(word 1,$(subst |, ,$(1)))
+source      = $(word 2,$(subst |, ,$(1)))
+destination = $(DESTDIR)$(word 3,$(subst |, ,$(1)))
+fill = sed -e 's|@bindir@|$(bindir)|g' -e 's|@sbindir@|$(sbindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' \
+  -e 's|@docdir@|$(docdir)|g'
+define install_one
+	$(call say,INSTALL,$(call destination,$(1)))
+	$(Q)install -d $(dir $(call destination,$(1)))
+	$(Q)$(if $(filter %.in,$(call source,$(1))),$(fill) $(call source,$(1)) | install -m $(call mode,$(1)) /dev/stdin,\
+	  install -m $(call mode,$(1)) $(call source,$(1))) $(call destination,$(1))
+
+endef
+
 install: all
-	install -Dm755 $(BUILD)/aftersalesd $(DESTDIR)$(sbindir)/aftersalesd
-	install -Dm755 $(BUILD)/aftersalesctl $(DESTDIR)$(bindir)/aftersalesctl
-	install -Dm644 README.md $(DESTDIR)$(docdir)/README.md
-	install -d $(DESTDIR)$(sysconfdir)/aftersalesd $(DESTDIR)$(dbusdatadir)/system-services \
-	  $(DESTDIR)$(unitdir)
-	test -e $(DESTDIR)$(sysconfdir)/aftersalesd/aftersalesd.yaml || \
-	  install -m644 conf/aftersalesd.yaml $(DESTDIR)$(sysconfdir)/aftersalesd/aftersalesd.yaml
-	install -Dm644 conf/org.aftersales1.conf $(DESTDIR)$(dbusdatadir)/system.d/org.aftersales1.conf
-	install -Dm644 conf/org.aftersales1.xml $(DESTDIR)$(dbusdatadir)/interfaces/org.aftersales1.xml
-	$(call fill,conf/org.aftersales1.service.in,$(dbusdatadir)/system-services/org.aftersales1.service)
-	$(call fill,systemd/aftersalesd.service.in,$(unitdir)/aftersalesd.service)
-	install -Dm644 systemd/aftersalesd.sysusers $(DESTDIR)$(sysusersdir)/aftersalesd.conf
+	$(foreach i,$(installed),$(call install_one,$(i)))
+	$(Q)test -e $(DESTDIR)$(CONFIG) || install -Dm644 conf/aftersalesd.yaml $(DESTDIR)$(CONFIG)
+	$(Q)test -n '$(DESTDIR)' || printf '%s\n' 'Now, as root: systemd-sysusers' \
+	  '  systemctl reload dbus; systemctl daemon-reload' '  systemctl enable --now aftersalesd'
+
+# Takes away what install has put there and nothing else: configuration, state and users stay.
+uninstall:
+	$(Q)rm -f $(foreach i,$(installed),$(call destination,$(i)))
+	$(Q)rmdir $(DESTDIR)$(docdir) 2>/dev/null || true
 
 clean:
 	rm -rf build

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests run in the guest beside the installed tools. Each ends by itself.
+
+  load NAME SECONDS  creates tickets without a pause, for so long or until a call fails; prints the
+                   references of those that were acknowledged, one a line
+  listen SECONDS   prints "ready", then every message that comes from the service
+  subscribe SECONDS  the same, after having subscribed
+  own              tries to take the service's name on the bus
+"""
+
+import sys
+import time
+
+import jeepney
+import jeepney.io.blocking
+
+from harness import BUS_NAME, BusError, Client, variants
+
+SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
+WINDOW = 32
+
+
+def load(name, seconds):
+    client = Client(SYSTEM_BUS)
+    deadline = time.monotonic() + float(seconds)
+    n = 0
+    while time.monotonic() < deadline:
+        references = [f"{name}-{n + i}" for i in range(WINDOW)]
+        n += WINDOW
+        answers = client.calls(
+            [client.message("Tickets", "Create", "a{sv}",
+                            variants({"type": "consultation", "region": "110105", "reference": r}))
+             for r in references], WINDOW)
+        for reference, answer in zip(references, answers):
+            if not isinstance(answer, BusError):
+                print(reference, flush=True)
+        if any(isinstance(answer, BusError) for answer in answers):
+            return
+
+
+def listen(seconds, subscribes):
+    client = Client(SYSTEM_BUS)
+    bus = jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus",
+                              "org.freedesktop.DBus")
+    for rule in (f"sender='{BUS_NAME}'", f"interface='{BUS_NAME}.Manager'", "type='signal'"):
+        client.calls([jeepney.new_method_call(bus, "AddMatch", "s", (rule,))])
+    if subscribes:
+        client.call("Manager", "Subscribe")
+    print("ready", flush=True)
+    deadline = time.monotonic() + float(seconds)
+    while time.monotonic() < deadline:
+        try:
+            message = client.connection.receive(timeout=max(deadline - time.monotonic(), 0))
+        except TimeoutError:
+            return
+        path = message.header.fields.get(jeepney.HeaderFields.path, "")
+        if path.startswith("/org/aftersales1"):
+            print(message.header.fields[jeepney.HeaderFields.member], flush=True)
+
+
+def own():
+    client = Client(SYSTEM_BUS)
+    bus = jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus",
+                              "org.freedesktop.DBus")
+    answer = client.calls([jeepney.new_method_call(bus, "RequestName", "su", (BUS_NAME, 4))])[0]
+    print(answer.name if isinstance(answer, BusError) else answer)
+
+
+def main():
+    verb = sys.argv[1]
+    if verb == "load":
+        load(sys.argv[2], sys.argv[3])
+    elif verb in ("listen", "subscribe"):
+        listen(sys.argv[2], verb == "subscribe")
+    elif verb == "own":
+        own()
+
+
+if __name__ == "__main__":
+    main()

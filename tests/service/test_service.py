@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The installed service under a real systemd and on its system bus."""
+
+import os
+import re
+import signal
+import unittest
+
+import guest
+from guest import Guest, make, own_mounts, wait_for
+
+UNIT = "aftersalesd.service"
+DROP_IN = "/run/systemd/system/aftersalesd.service.d/test.conf"
+CONFIG = "/etc/aftersalesd/aftersalesd.yaml"
+OBJECT = ("org.aftersales1", "/org/aftersales1")
+COMPANY = (
+    "unit new code=HQ name=总部 kind=headquarters",
+    "unit new code=BJ name=北京 kind=subcentre parent=HQ regions=11",
+    "unit new code=BJ-1 name=朝阳 kind=dealer parent=BJ regions=110105",
+)
+
+
+def setUpModule():
+    own_mounts()
+
+
+def install(machine, *variables):
+    """As an administrator does, with two people who may use it."""
+    make("install", f"DESTDIR={machine.root}", *variables)
+
+
+def prepare(machine):
+    machine.run("systemd-sysusers")
+    machine.run("useradd", "--no-create-home", "-G", "aftersales,aftersales-info", "clerk")
+    machine.run("useradd", "--no-create-home", "-G", "aftersales,aftersales-admin", "admin")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "dbus.service")
+
+
+class GuestTest(unittest.TestCase):
+    VARIABLES = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.machine = Guest()
+        cls.addClassCleanup(cls.machine.close)
+        install(cls.machine, *cls.VARIABLES)
+        cls.machine.boot()
+        prepare(cls.machine)
+
+    def run_in(self, *command, **options):
+        return self.machine.run(*command, **options)
+
+    def say(self, *command, **options):
+        return self.machine.say(*command, **options)
+
+    def ctl(self, words, **options):
+        return self.say("aftersalesctl", *words.split(), **options)
+
+    def pid(self):
+        return int(self.machine.property("MainPID"))
+
+    def send(self, number):
+        """A signal to the daemon, by the service manager of the guest."""
+        self.run_in("systemctl", "kill", f"--signal={number.name}", "--kill-whom=main", UNIT)
+
+    def await_restart(self, before):
+        """Until systemd has started it anew by itself."""
+        def is_new():
+            return (self.machine.property("ActiveState") == "active" and
+                    self.pid() not in (0, before))
+        wait_for(is_new, "a new start")
+        self.assertGreaterEqual(int(self.machine.property("NRestarts")), 1)
+
+    def assert_healthy(self):
+        self.assertIn("0 faults", self.ctl("check"))
+
+
+class Service(GuestTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for line in COMPANY:
+            cls.machine.run("aftersalesctl", *line.split())
+
+    def setUp(self):
+        self.run_in("systemctl", "start", UNIT)
+
+    def restart(self):
+        """So that the count of restarts begins anew."""
+        self.run_in("systemctl", "restart", UNIT)
+        self.assertEqual(self.machine.property("NRestarts"), "0")
+
+    def drop_in(self, *lines):
+        path = self.machine.path(DROP_IN)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(("[Service]", *lines)) + "\n")
+
+        def forget():
+            path.unlink()
+            self.run_in("systemctl", "daemon-reload")
+            self.restart()
+        self.addCleanup(forget)
+        self.run_in("systemctl", "daemon-reload")
+
+    def configure(self, text):
+        """With another configuration until the end of the test."""
+        path = self.machine.path(CONFIG)
+        before = path.read_text("utf-8")
+        self.addCleanup(path.write_text, before, "utf-8")
+        path.write_text(text, "utf-8")
+
+    # -- what it is --
+
+    # Tenths of points of systemd-analyze; the backup is a client that is root, without any
+    # capability.
+    EXPOSURE = {UNIT: 2, "aftersalesd-backup.service": 5}
+
+    def test_units_are_sound(self):
+        units = sorted(path.name for path in
+                       self.machine.path("/usr/lib/systemd/system").glob("aftersalesd*"))
+        self.assertIn(UNIT, units)
+        for unit in units:
+            with self.subTest(unit=unit):
+                self.assertEqual(self.say("systemd-analyze", "verify", "--man=no",
+                                          "--recursive-errors=no", unit), "")
+                if unit in self.EXPOSURE:
+                    self.run_in("systemd-analyze", "security", "--offline=true",
+                                f"--threshold={self.EXPOSURE[unit]}", "--no-pager",
+                                f"/usr/lib/systemd/system/{unit}")
+
+    def test_it_is_confined(self):
+        status = self.machine.path(f"/proc/{self.pid()}/status").read_text()
+        values = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        self.assertEqual(int(values["CapEff"], 16), 0)
+        self.assertEqual(int(values["CapBnd"], 16), 0)
+        self.assertEqual(values["Seccomp"], "2")
+        self.assertEqual(values["NoNewPrivs"], "1")
+        self.assertEqual(self.say("id", "-un", str(values["Uid"].split()[0])), "aftersalesd")
+        for path in ("/var/lib/aftersalesd", "/var/lib/aftersalesd/backup"):
+            self.assertEqual(self.say("stat", "-c", "%U %a", path), "aftersalesd 700")
+        self.assertEqual(self.say("stat", "-c", "%U %a", "/var/lib/aftersalesd/state.mdb"),
+                         "aftersalesd 600")
+
+    def test_status_line(self):
+        reference = self.ctl("ticket new type=consultation region=110105", user="clerk")
+        self.assertTrue(reference)
+        wait_for(lambda: re.fullmatch(r"[1-9]\d* open, 0 overdue, policy [0-9a-f]{8}.*",
+                                      self.machine.property("StatusText")), "a status line")
+
+    # -- who may --
+
+    def test_group_may_and_nobody_may_not(self):
+        self.assertRegex(self.ctl("ticket new type=consultation region=110105", user="clerk"),
+                         r"T\d+")
+        call = ("busctl", "--system", "call", *OBJECT, "org.aftersales1.Manager", "Status")
+        self.assertIn("a{sv}", self.say(*call, user="clerk"))
+        refused = self.run_in(*call, user="nobody", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("Access denied", refused.stdout)
+        for command in ("status", "ticket list"):
+            done = self.run_in("aftersalesctl", *command.split(), user="nobody", check=False)
+            self.assertEqual(done.returncode, 77, done.stdout)
+            self.assertIn("group aftersales", done.stdout)
+        self.run_in("busctl", "--system", "call", *OBJECT, "org.freedesktop.DBus.Peer", "Ping",
+                    user="nobody")
+
+    def test_name_is_not_to_be_had(self):
+        for user in ("nobody", "clerk", None):
+            with self.subTest(user=user):
+                self.assertEqual(self.say(*self.machine.inside("own"), user=user),
+                                 "org.freedesktop.DBus.Error.AccessDenied")
+
+    def test_eavesdropping(self):
+        """Whoever may not call hears nothing, whatever they listen for; whoever may hears what they
+        subscribed to, and nothing else."""
+        listeners = {
+            ("nobody", "listen"): 0, ("clerk", "listen"): 0, ("clerk", "subscribe"): 3,
+        }
+        running = {key: self.machine.launch(*self.machine.inside(key[1], "2"), user=key[0])
+                   for key in listeners}
+        for process in running.values():
+            self.assertEqual(process.stdout.readline(), "ready\n")
+        for _ in range(3):
+            self.ctl("ticket new type=consultation region=110105", user="clerk")
+        for key, n in listeners.items():
+            with self.subTest(listener=key):
+                output, _ = running[key].communicate(timeout=guest.TIME_LIMIT)
+                self.assertEqual(output.split(), ["Changed"] * n)
+
+    def test_log_level(self):
+        level = ("systemctl", "service-log-level", UNIT)
+        self.assertEqual(self.say(*level), "info")
+        self.run_in(*level, "debug")
+        self.addCleanup(self.run_in, *level, "info")
+        self.assertEqual(self.say(*level), "debug")
+        self.ctl("ticket list", user="clerk")
+        uid = self.say("id", "-u", "clerk")
+        self.assertIn(f"uid:{uid} (information_centre) calls org.aftersales1.Tickets.List: done",
+                      self.machine.journal("-u", UNIT, "-n", "20"))
+        refused = self.run_in("busctl", "--system", "set-property", "org.aftersales1",
+                              "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1",
+                              "LogLevel", "s", "err", user="clerk", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("admin.log", refused.stdout)
+
+    # -- starting, failing, ending --
+
+    def test_activation(self):
+        self.run_in("systemctl", "stop", UNIT)
+        self.assertEqual(self.machine.property("ActiveState"), "inactive")
+        self.ctl("status", user="clerk")
+        self.assertEqual(self.machine.property("ActiveState"), "active")
+
+    def test_no_call_fails_during_a_restart(self):
+        callers = [self.machine.launch("aftersalesctl", "status", user="clerk")
+                   for _ in range(8)]
+        self.run_in("systemctl", "restart", UNIT)
+        callers += [self.machine.launch("aftersalesctl", "status", user="clerk")
+                    for _ in range(8)]
+        for process in callers:
+            output, _ = process.communicate(timeout=guest.TIME_LIMIT)
+            self.assertEqual(process.returncode, 0, output)
+
+    def test_killed(self):
+        self.restart()
+        ticket = self.ctl("ticket new type=consultation region=110105", user="clerk")
+        before = self.pid()
+        self.send(signal.SIGKILL)
+        # The first call after it waits for the new start instead of failing.
+        self.assertIn("received", self.ctl(f"ticket show {re.search('T[0-9]+', ticket)[0]}",
+                                           user="clerk"))
+        self.await_restart(before)
+        self.assert_healthy()
+
+    def test_killed_again_and_again(self):
+        """It is never given up."""
+        self.restart()
+        for _ in range(7):
+            before = self.pid()
+            self.send(signal.SIGKILL)
+            self.await_restart(before)
+        self.assertEqual(self.machine.property("NRestarts"), "7")
+        self.ctl("status", user="clerk")
+
+    def test_hanging(self):
+        """The watchdog ends what does not turn any more, and systemd starts it anew."""
+        self.drop_in("WatchdogSec=2s")
+        self.restart()
+        self.ctl("ticket new type=consultation region=110105 reference=HANG-1", user="clerk")
+        before = self.pid()
+        self.send(signal.SIGSTOP)
+        self.await_restart(before)
+        journal = self.machine.journal("-u", UNIT, "-n", "20")
+        self.assertIn("Watchdog timeout (limit 2s)!", journal)
+        self.assertIn("status=6/ABRT", journal)
+        self.assertRegex(self.ctl("ticket list reference=HANG-1", user="clerk"), r"\bT\d+\b")
+        self.assert_healthy()
+
+    def test_wrong_configuration(self):
+        """It is refused with the place of the mistake and not tried again."""
+        good = self.machine.path(CONFIG).read_text("utf-8")
+        self.configure(good + "\nzoen: Asia/Shanghai\n")
+        done = self.run_in("systemctl", "restart", UNIT, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(self.machine.property("ExecMainStatus"), "78")
+        self.assertEqual(self.machine.property("ActiveState"), "failed")
+        self.assertEqual(self.machine.property("NRestarts"), "0")
+        line = good.count("\n") + 2
+        self.assertIn(f"{CONFIG}:{line}:1", self.machine.journal("-u", UNIT, "-n", "20"))
+        self.machine.path(CONFIG).write_text(good, "utf-8")
+        self.run_in("systemctl", "start", UNIT)
+
+    def test_stopped_under_load(self):
+        """Whatever was acknowledged is there afterwards."""
+        clients = [self.machine.launch(*self.machine.inside("load", f"LOAD{i}", "2"), user="clerk")
+                   for i in range(2)]
+        first = [process.stdout.readline().strip() for process in clients]
+        self.assertTrue(all(first), first)
+        # The next call starts it again, and would overtake an ordinary stop.
+        self.run_in("systemctl", "stop", "--job-mode=replace-irreversibly", UNIT)
+        acknowledged = set(first)
+        for process in clients:
+            output, _ = process.communicate(timeout=guest.TIME_LIMIT)
+            self.assertEqual(process.returncode, 0, output)
+            acknowledged |= set(output.split())
+        self.assertIn("aftersalesd.service: Deactivated successfully.",
+                      self.machine.journal("-u", UNIT, "-n", "20"))
+        self.assertGreater(len(acknowledged), 50)
+        found = set(re.findall(r"LOAD\d-\d+", self.ctl("ticket list --limit=1000000 --json=short", user="clerk")))
+        lost = acknowledged - found
+        self.assertFalse(lost, f"{len(lost)} of {len(acknowledged)} are lost")
+        self.assert_healthy()
+
+    def test_enabled(self):
+        self.run_in("systemctl", "enable", UNIT)
+        self.addCleanup(self.run_in, "systemctl", "disable", UNIT)
+        self.assertEqual(self.say("systemctl", "is-enabled", UNIT), "enabled")
+
+
+class Removal(GuestTest):
+    VARIABLES = ("prefix=/usr",)
+
+    def test_removed(self):
+        """The programs and units are gone; configuration and state are not."""
+        self.run_in("systemctl", "enable", "--now", UNIT)
+        self.assertEqual(self.say("realpath", self.machine.property("FragmentPath")),
+                         f"/usr/lib/systemd/system/{UNIT}")
+        self.assertIn("/usr/sbin/aftersalesd", self.machine.property("ExecStart"))
+        self.assertIn("HQ", self.ctl(COMPANY[0]) + self.ctl("unit list"))
+        self.run_in("systemctl", "disable", "--now", UNIT)
+        make("uninstall", f"DESTDIR={self.machine.root}", *self.VARIABLES)
+        self.run_in("systemctl", "daemon-reload")
+        self.run_in("systemctl", "reload", "dbus.service")
+        self.assertEqual(self.machine.property("LoadState"), "not-found")
+        left = self.say("find", "/etc", "/usr/lib/systemd", "/usr/lib/sysusers.d", "/usr/share",
+                        "/usr/sbin", "/usr/bin", "-xdev", "-name", "*aftersales*", "-not", "-path",
+                        "/usr/share/doc/*")
+        self.assertEqual(left, "/etc/aftersalesd\n/etc/aftersalesd/aftersalesd.yaml")
+        self.run_in("test", "-s", "/var/lib/aftersalesd/state.mdb")
+        gone = self.run_in("busctl", "--system", "call", *OBJECT, "org.freedesktop.DBus.Peer",
+                           "Ping", check=False)
+        self.assertIn("not provided by any .service files", gone.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
