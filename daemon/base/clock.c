@@ -22,8 +22,10 @@ int64_t boot_clock_now(void) {
 
 bool wall_clock_is_synchronised(const WallClock *clock) {
         struct timex timex = {};
+        int state;
 
         if (clock->manual)
                 return !clock->unsynchronised;
-        return adjtimex(&timex) != TIME_ERROR && !(timex.status & STA_UNSYNC);
+        state = adjtimex(&timex);
+        return state >= 0 && state != TIME_ERROR && !(timex.status & STA_UNSYNC);
 }

@@ -16,5 +16,5 @@ typedef struct WallClock {
 int64_t wall_clock_now(const WallClock *clock);
 /* Since the machine started: never set, goes on while it sleeps. */
 int64_t boot_clock_now(void);
-/* Whether a time source keeps it right, as the kernel knows. */
+/* Whether a time source keeps it right, as the kernel knows; false also if it does not tell us. */
 bool wall_clock_is_synchronised(const WallClock *clock);

@@ -309,6 +309,7 @@ int bus_new(const BusOptions *options, Bus **ret) {
 
 void bus_set_due(Bus *bus, DueTimer *due) {
         bus->due = due;
+        due_set_time_source(due, time_source_ask, bus);
 }
 
 int bus_start(Bus *bus) {
@@ -323,6 +324,7 @@ Bus *bus_free(Bus *bus) {
         check_done(bus);
         jobs_done(bus);
         subscribers_done(bus);
+        sd_bus_slot_unref(bus->time_source);
         identities_free(bus->identities);
         sd_bus_flush_close_unref(bus->bus);
         for (size_t i = 0; i < bus->n_registrations; i++)

@@ -89,6 +89,7 @@ struct Bus {
         BusOptions options;
         sd_bus *bus;
         DueTimer *due;
+        sd_bus_slot *time_source; /* a question that waits for its answer */
         Identities *identities;
         int64_t started_at;
         uint64_t calls;
@@ -181,6 +182,8 @@ int history_append(BusCall *call, const Key *prefix, const RecordType *type);
 int bus_subscribe(BusCall *call);
 int bus_unsubscribe(BusCall *call);
 void subscribers_done(Bus *bus);
+/* For the due timer: asks whether a time source keeps the clock right. */
+void time_source_ask(void *bus);
 void check_done(Bus *bus);
 
 /* Runs the check in a helper process and answers when it ends. */

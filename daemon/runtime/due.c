@@ -16,6 +16,8 @@
 #define AFTER 1
 /* After a failure, so long until the next try. */
 #define RETRY_AFTER (1 * USEC_PER_SEC)
+/* While the clock is suspected, so long between two questions. */
+#define ASK_AFTER (60 * USEC_PER_SEC)
 
 struct DueTimer {
         const Engine *engine;
@@ -25,6 +27,9 @@ struct DueTimer {
         sd_event_source *timer; /* armed at the next instant */
         sd_event_source *slice; /* runs while there is a backlog */
         sd_event_source *watch; /* the wall clock was set */
+        sd_event_source *again; /* asks once more whether the clock is right */
+        AskTimeSource ask;      /* or NULL */
+        void *ask_userdata;
         int watch_fd;
         int64_t seen_wall, seen_boot; /* the two clocks when last compared */
         bool suspect;
@@ -35,6 +40,22 @@ struct DueTimer {
 };
 
 /* ---- is the clock to be believed? ---- */
+
+static void ask_time_source(DueTimer *due) {
+        if (due->ask)
+                due->ask(due->ask_userdata);
+        sd_event_source_set_time_relative(due->again, ASK_AFTER);
+        sd_event_source_set_enabled(due->again, SD_EVENT_ONESHOT);
+}
+
+static int on_again(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        DueTimer *due = userdata;
+
+        due_rearm(due); /* it may have come back by itself */
+        if (due->suspect)
+                ask_time_source(due);
+        return 0;
+}
 
 static void judge_clock(DueTimer *due) {
         int64_t wall = wall_clock_now(due->clock), boot = boot_clock_now();
@@ -51,6 +72,7 @@ static void judge_clock(DueTimer *due) {
                        " s and no time source confirms it; "
                        "nothing is escalated until 'aftersalesctl clock accept' or a correct clock",
                        jump / USEC_PER_SEC);
+                ask_time_source(due);
                 return;
         }
         due->seen_wall = wall;
@@ -275,6 +297,18 @@ DueHealth due_health(DueTimer *due) {
         return health;
 }
 
+void due_set_time_source(DueTimer *due, AskTimeSource ask, void *userdata) {
+        due->ask = ask;
+        due->ask_userdata = userdata;
+}
+
+void due_confirm_clock(DueTimer *due) {
+        if (!due->suspect)
+                return;
+        log_notice("clock-suspect is over: a time source keeps the clock right");
+        due_accept_clock(due);
+}
+
 void due_accept_clock(DueTimer *due) {
         due->suspect = false;
         due->seen_wall = wall_clock_now(due->clock);
@@ -341,6 +375,11 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
                 r = sd_event_source_set_priority(due->slice, PRIORITY_DUE);
         if (r >= 0)
                 r = sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        if (r >= 0)
+                r = sd_event_add_time(event, &due->again, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_SEC,
+                                      on_again, due);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(due->again, SD_EVENT_OFF);
         if (r >= 0 && !clock->manual)
                 r = watch_clock(due, event);
         if (r < 0) {
@@ -358,6 +397,7 @@ DueTimer *due_free(DueTimer *due) {
         sd_event_source_disable_unref(due->timer);
         sd_event_source_disable_unref(due->slice);
         sd_event_source_disable_unref(due->watch);
+        sd_event_source_disable_unref(due->again);
         if (due->watch_fd >= 0)
                 close(due->watch_fd);
         free(due);

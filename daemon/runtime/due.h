@@ -38,6 +38,11 @@ DueHealth due_health(DueTimer *due);
 
 /* Somebody says that the clock is right. */
 void due_accept_clock(DueTimer *due);
+/* Who asks others whether a time source keeps the clock right, as long as it is suspected. A yes
+ * comes by due_confirm_clock(), now or later. */
+typedef void (*AskTimeSource)(void *userdata);
+void due_set_time_source(DueTimer *due, AskTimeSource ask, void *userdata);
+void due_confirm_clock(DueTimer *due);
 
 /* Of a manual clock: lets time pass until then, each event happening right after its own instant;
  * or sets the clock, as after a downtime. 0 and the number of events, or negative errno. */

@@ -65,9 +65,11 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus"/>
     <allow send_destination="org.aftersales1"/>
+    <allow send_destination="org.freedesktop.timedate1"/>
   </policy>
   <policy user="{uid}">
     <allow own="org.aftersales1"/>
+    <allow own="org.freedesktop.timedate1"/>
   </policy>
   <limit name="max_replies_per_connection">128</limit>
 </busconfig>

@@ -3,10 +3,13 @@
 
 import collections
 import re
+import threading
 import unittest
 
-from harness import (BusError, DAY, FreshServiceTest, HOUR, IN_FLIGHT, REGION, ServiceTest, USEC,
-                     at, needs_root, shown, variants, wait_for)
+import jeepney
+
+from harness import (BusError, DAY, FreshServiceTest, HOUR, IN_FLIGHT, REGION, ServiceTest,
+                     TIME_LIMIT, USEC, at, needs_root, shown, variants, wait_for)
 
 SECOND = USEC
 
@@ -259,6 +262,45 @@ class Suspicion(FreshServiceTest):
         self.client.jump(self.client.now() + 1)
         self.assertFalse(self.suspect())
         self.escalated()
+
+    def timedated(self, *answers):
+        """A systemd-timedated that gives these answers, one a question; joins after the last."""
+        client = self.service.client()
+        address = jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                      "org.freedesktop.DBus")
+        client.calls([jeepney.new_method_call(address, "RequestName", "su",
+                                              ("org.freedesktop.timedate1", 0))])
+
+        def serve():
+            for answer in answers:
+                message = client.connection.receive(timeout=TIME_LIMIT)
+                while message.header.message_type != jeepney.MessageType.method_call:
+                    message = client.connection.receive(timeout=TIME_LIMIT)
+                self.asked.append(message.body)
+                client.connection.send(jeepney.new_method_return(message, "v", (("b", answer),)))
+        self.asked = []
+        thread = threading.Thread(target=serve)
+        thread.start()
+        return thread
+
+    def test_another_program_confirms_it(self):
+        """Where the kernel does not tell us, as in a unit without access to the clock."""
+        timedated = self.timedated(True)
+        self.client.call("Clock", "SetSynchronised", "b", False)
+        self.client.jump(at("2026-05-02 09:00"))
+        timedated.join()
+        self.assertEqual(self.asked, [("org.freedesktop.timedate1", "NTPSynchronized")])
+        wait_for(lambda: not self.suspect(), "the end of the suspicion")
+        self.escalated()
+
+    def test_another_program_does_not_confirm_it(self):
+        timedated = self.timedated(False)
+        self.client.call("Clock", "SetSynchronised", "b", False)
+        self.client.jump(at("2026-05-02 09:00"))
+        timedated.join()
+        self.client.status()
+        self.assertTrue(self.suspect())
+        self.assertEqual(self.client.escalations(self.number), [])
 
 
 class Outbox(FreshServiceTest):

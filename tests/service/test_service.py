@@ -77,6 +77,8 @@ class GuestTest(unittest.TestCase):
 
 
 class Service(GuestTest):
+    PROGRAM = "/usr/local/sbin/aftersalesd"
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -141,6 +143,19 @@ class Service(GuestTest):
             self.assertEqual(self.say("stat", "-c", "%U %a", path), "aftersalesd 700")
         self.assertEqual(self.say("stat", "-c", "%U %a", "/var/lib/aftersalesd/state.mdb"),
                          "aftersalesd 600")
+
+    def test_time_source_is_asked(self):
+        """Confined, it does not hear from the kernel whether the clock is right; timedated may."""
+        self.drop_in("ExecStart=", f"ExecStart={self.PROGRAM} --clock=manual")
+        self.restart()
+        self.run_in("systemctl", "stop", "systemd-timedated.service")
+        clock = ("busctl", "--system", "call", *OBJECT, "org.aftersales1.Clock")
+        self.run_in(*clock, "SetSynchronised", "b", "false")
+        now = int(self.say(*clock, "Get").split()[1])
+        self.run_in(*clock, "Jump", "x", str(now + 40 * 86400 * 1_000_000))
+        self.assertIn("clock-suspect", self.ctl("status"))
+        wait_for(lambda: self.machine.property("ActiveState", "systemd-timedated.service") ==
+                 "active", "a question to timedated")
 
     def test_status_line(self):
         reference = self.ctl("ticket new type=consultation region=110105", user="clerk")
