@@ -299,7 +299,10 @@ int app_run(const AppOptions *options) {
         status_line_ready(app.status);
         r = sd_event_loop(app.event);
         notify_stopping();
-        if (finish(&app) < 0 || r != 0) /* losing the bus ends the loop with a positive code */
+        if (r > 0) /* sd-bus ends the loop so */
+                log_error(
+                        "the connection to the bus is lost; ending, so that a restart gets a new one");
+        if (finish(&app) < 0 || r != 0)
                 return EXIT_FAILURE;
         log_info("ended");
         return EXIT_SUCCESS;

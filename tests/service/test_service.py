@@ -272,6 +272,16 @@ class Service(GuestTest):
         self.assertRegex(self.ctl("ticket list reference=HANG-1", user="clerk"), r"\bT\d+\b")
         self.assert_healthy()
 
+    def test_bus_restarted(self):
+        """It ends with its connection, and a new start has a new one."""
+        self.restart()
+        before = self.pid()
+        self.run_in("systemctl", "restart", "dbus.service")
+        self.await_restart(before)
+        self.assertIn("the connection to the bus is lost",
+                      self.machine.journal("-u", UNIT, "-n", "30"))
+        self.ctl("status", user="clerk")
+
     def test_wrong_configuration(self):
         """It is refused with the place of the mistake and not tried again."""
         good = self.machine.path(CONFIG).read_text("utf-8")
