@@ -114,6 +114,14 @@ static const char *state_directory(const App *app) {
         return app->options->state ? app->options->state : app->policy->state_directory;
 }
 
+/* Whoever moves the store in the configuration of a unit must hear why it has not moved. */
+static void say_directory(const App *app) {
+        if (!STREQ(state_directory(app), app->policy->state_directory))
+                log_warning("the store is in %s, as --state or StateDirectory= of the unit says; "
+                            "store.directory of the configuration (%s) is passed over",
+                            state_directory(app), app->policy->state_directory);
+}
+
 static int open_store(App *app, bool read_only) {
         StoreOptions options = {
                 .directory = state_directory(app),
@@ -291,6 +299,7 @@ int app_run(const AppOptions *options) {
                 return r < 0 ? EXIT_FAILURE : EX_CONFIG;
         log_open(options->log_target, app.policy->log_facility, app.policy->log_level);
         log_messages(&errors.warnings);
+        say_directory(&app);
         r = start(&app);
         if (r < 0)
                 return EXIT_FAILURE;
