@@ -114,9 +114,11 @@ void publisher_run(Publisher *p) {
                 Cursor cursor;
                 int r;
 
-                r = store_journal_get(store, ++sequence, &record);
-                if (r == -ENOENT)
-                        continue;
+                r = store_journal_next(store, &sequence, &record);
+                if (r == -ENOENT) {
+                        sequence = store_head(store)->sequence;
+                        break;
+                }
                 if (r < 0) {
                         log_error("cannot read journal record %" PRIu64 ": %s", sequence,
                                   strerror(-r));

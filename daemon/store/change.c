@@ -312,11 +312,30 @@ static int put_journal(Store *store, uint64_t sequence, Slice stored) {
         return store->kv->ops->put(store->kv, DB_JOURNAL, key_slice(&key), stored);
 }
 
+static uint64_t next_sequence(const StoreHead *head) {
+        return sequence_epoch(head->sequence) == head->epoch ? head->sequence + 1
+                                                             : sequence_first(head->epoch);
+}
+
+/* The record is written: it is the newest now. */
+static void note_record(Store *store, const JournalRecord *record, size_t size) {
+        StoreHead *head = &store->head;
+
+        if (head->first > head->sequence)
+                head->first = record->sequence; /* the only one */
+        head->sequence = record->sequence;
+        head->hash = record->hash;
+        head->epoch = record->epoch;
+        head->time = record->time;
+        store->batch_changes++;
+        store->batch_bytes += size;
+}
+
 static int append_journal(Store *store, const Origin *origin) {
         JournalRecord record = {
                 .site = store->site,
                 .epoch = store->head.epoch,
-                .sequence = store->head.sequence + 1,
+                .sequence = next_sequence(&store->head),
                 .time = origin->time,
                 .policy = { origin->policy, 8 },
                 .actor = { origin->actor, strlen(origin->actor) },
@@ -334,11 +353,7 @@ static int append_journal(Store *store, const Origin *origin) {
         r = put_journal(store, record.sequence, buffer_slice(&store->journal));
         if (r < 0)
                 return r;
-        store->head.sequence = record.sequence;
-        store->head.hash = record.hash;
-        store->head.time = record.time;
-        store->batch_changes++;
-        store->batch_bytes += store->journal.size;
+        note_record(store, &record, store->journal.size);
         return 0;
 }
 
@@ -383,7 +398,8 @@ int store_replay(Store *store, Slice stored) {
         r = journal_decode(stored, &record);
         if (r < 0)
                 return r;
-        if (record.sequence != store->head.sequence + 1 ||
+        if (!sequence_follows(record.sequence, store->head.sequence) ||
+            record.epoch < store->head.epoch || record.epoch != sequence_epoch(record.sequence) ||
             !journal_is_intact(&record, &store->head.hash))
                 return -EBADMSG;
         r = begin_batch(store);
@@ -394,14 +410,8 @@ int store_replay(Store *store, Slice stored) {
         r = apply_effects(store, record.effects);
         if (r == 0)
                 r = put_journal(store, record.sequence, stored);
-        if (r == 0) {
-                store->head.sequence = record.sequence;
-                store->head.hash = record.hash;
-                store->head.epoch = record.epoch;
-                store->head.time = record.time;
-                store->batch_changes++;
-                store->batch_bytes += stored.size;
-        }
+        if (r == 0)
+                note_record(store, &record, stored.size);
         store->batch_error = r;
         return r;
 }
@@ -420,29 +430,42 @@ size_t store_batch_bytes(const Store *store) {
         return store->batch_bytes;
 }
 
+/* What is to be removed next, or 0. */
+static int next_to_prune(Store *store, uint64_t *ret) {
+        JournalRecord record;
+        int r;
+
+        *ret = 0;
+        if (store->head.first >= store->head.sequence || store->head.first > store->head.published)
+                return 0;
+        r = store_journal_get(store, store->head.first, &record);
+        if (r == -EBADMSG || r == -ENOENT)
+                return 0; /* stays, for check to tell of it; that is no reason to stop */
+        if (r == 0 && record.time <= store->head.time - store->journal_keep)
+                *ret = store->head.first;
+        return r;
+}
+
 static int prune_journal(Store *store) {
         size_t budget = store->batch_changes * PRUNE_PER_CHANGE;
-        int r = 0;
 
-        while (budget-- > 0 && store->head.first < store->head.sequence) {
-                Key key = key_of_id(store->head.first);
-                JournalRecord record;
+        while (budget-- > 0) {
+                JournalRecord next;
+                uint64_t oldest;
+                Key key;
+                int r = next_to_prune(store, &oldest);
 
-                if (store->head.first > store->head.published)
-                        break;
-                r = store_journal_get(store, store->head.first, &record);
-                if (r == -EBADMSG || r == -ENOENT)
-                        return 0; /* stays, for check to tell of it; that is no reason to stop */
-                if (r < 0)
+                if (r < 0 || oldest == 0)
                         return r;
-                if (record.time > store->head.time - store->journal_keep)
-                        break;
+                key = key_of_id(oldest);
                 r = store->kv->ops->remove(store->kv, DB_JOURNAL, key_slice(&key));
-                if (r < 0)
+                if (r == 0)
+                        r = store_journal_next(store, &oldest, &next);
+                if (r < 0 && r != -EBADMSG && r != -ENOENT)
                         return r;
-                store->head.first++;
+                store->head.first = r == -ENOENT ? store->head.sequence : oldest;
         }
-        return r;
+        return 0;
 }
 
 /* Back to what was last committed, but for what only this process knows. */
@@ -506,5 +529,21 @@ int store_flush(Store *store) {
         if (r == 0)
                 return store->kv->ops->commit(store->kv);
         store->kv->ops->end(store->kv);
+        return r;
+}
+
+int store_begin_epoch(Store *store, uint32_t above) {
+        StoreHead before = store->head;
+        uint32_t epoch = MAX(store->head.epoch, above);
+        int r;
+
+        if (epoch >= EPOCH_MAX)
+                return -EOVERFLOW;
+        store->head.epoch = epoch + 1;
+        if (store->head.sequence == 0)
+                store->head.first = sequence_first(epoch + 1);
+        r = store_flush(store);
+        if (r < 0)
+                store->head = before;
         return r;
 }

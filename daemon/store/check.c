@@ -235,42 +235,85 @@ static int check_tallies(Checking *check) {
         return r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
 
-static int check_journal_count(Checking *check) {
-        const StoreHead *head = &check->store->head;
-        uint64_t wanted = head->sequence - head->first + 1, n;
-        int r = check->store->kv->ops->count(check->store->kv, DB_JOURNAL, &n);
+static void fault_of_missing(Checking *check, uint64_t from, uint64_t until) {
+        if (from == until)
+                fault(check, "journal: record %" PRIu64 " is missing", from);
+        else
+                fault(check, "journal: records %" PRIu64 " to %" PRIu64 " are missing", from,
+                      until);
+}
 
-        if (r == 0 && n > wanted)
-                fault(check, "journal: there are %" PRIu64 " records, not %" PRIu64, n, wanted);
-        return r;
+/* How far the walk through the journal has come. */
+typedef struct JournalWalk {
+        uint64_t sequence, found;
+        Digest hash;
+        bool chained; /* the hash is known */
+} JournalWalk;
+
+/* What should stand between the last record found and this one, which is there or should be. */
+static void check_gap(Checking *check, const JournalWalk *walk, uint64_t sequence) {
+        uint64_t wanted = walk->found > 0 ? walk->sequence + 1 : check->store->head.first;
+
+        if (sequence_epoch(wanted) != sequence_epoch(sequence)) {
+                if (walk->found == 0)
+                        fault_of_missing(check, wanted, wanted);
+                wanted = sequence_first(sequence_epoch(sequence));
+        }
+        if (wanted < sequence)
+                fault_of_missing(check, wanted, sequence - 1);
+}
+
+static int check_next_record(Checking *check, JournalWalk *walk) {
+        uint64_t sequence = MAX(walk->sequence, check->store->head.first - 1);
+        JournalRecord record;
+        int r = store_journal_next(check->store, &sequence, &record);
+
+        if (r < 0 && r != -EBADMSG)
+                return r;
+        if (sequence > check->store->head.sequence)
+                return -ENOENT;
+        check_gap(check, walk, sequence);
+        walk->chained =
+                walk->chained &&
+                (walk->found == 0 ? sequence == 1 : sequence_follows(sequence, walk->sequence));
+        if (r < 0 || record.sequence != sequence || record.epoch != sequence_epoch(sequence) ||
+            !journal_is_intact(&record, walk->chained ? &walk->hash : NULL))
+                fault(check, "journal: record %" PRIu64 " is damaged or out of the chain",
+                      sequence);
+        walk->chained = r == 0;
+        if (r == 0)
+                walk->hash = record.hash;
+        walk->sequence = sequence;
+        walk->found++;
+        check->records++;
+        return 0;
 }
 
 static int check_journal(Checking *check) {
-        Store *store = check->store;
-        Digest before = {};
-        bool chained = store->head.first == 1;
+        const StoreHead *head = &check->store->head;
+        JournalWalk walk = { .chained = true };
+        uint64_t n;
+        int r;
 
-        for (uint64_t sequence = store->head.first; sequence <= store->head.sequence; sequence++) {
-                JournalRecord record;
-                int r = store_journal_get(store, sequence, &record);
-
-                if (r < 0 && r != -ENOENT && r != -EBADMSG)
-                        return r;
-                check->records++;
-                if (r == -ENOENT)
-                        fault(check, "journal: record %" PRIu64 " is missing", sequence);
-                else if (r < 0 || record.sequence != sequence ||
-                         !journal_is_intact(&record, chained ? &before : NULL))
-                        fault(check, "journal: record %" PRIu64 " is damaged or out of the chain",
-                              sequence);
-                chained = r == 0;
-                if (r == 0)
-                        before = record.hash;
+        while ((r = check_next_record(check, &walk)) == 0)
+                ;
+        if (r != -ENOENT)
+                return r;
+        if (walk.sequence != head->sequence && head->sequence >= head->first) {
+                check_gap(check, &walk, head->sequence);
+                fault_of_missing(check, head->sequence, head->sequence);
         }
-        if (store->head.sequence >= store->head.first &&
-            memcmp(before.bytes, store->head.hash.bytes, DIGEST_SIZE) != 0)
+        if (head->sequence >= head->first &&
+            memcmp(walk.hash.bytes, head->hash.bytes, DIGEST_SIZE) != 0)
                 fault(check, "journal: its end is not the end of the chain");
-        return check_journal_count(check);
+        if (head->epoch < sequence_epoch(head->sequence))
+                fault(check,
+                      "journal: the next record would be of epoch %" PRIu32 ", which is over",
+                      head->epoch);
+        r = check->store->kv->ops->count(check->store->kv, DB_JOURNAL, &n);
+        if (r == 0 && n > walk.found)
+                fault(check, "journal: there are %" PRIu64 " records, not %" PRIu64, n, walk.found);
+        return r;
 }
 
 int store_check(Store *store, ReportFault report, void *userdata, uint64_t *ret_records,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The journal: one record for each change, gapless, chained, with the effects as resolved values,
- * so that it is change feed, audit trail and replication stream at once. Key: the sequence number,
- * 8 bytes big-endian. Value:
+/* The journal: one record for each change, gapless within an epoch (see StoreHead), chained, with
+ * the effects as resolved values, so that it is change feed, audit trail and replication stream at
+ * once. Key: the sequence number, 8 bytes big-endian. Value:
  *
  *      format u8 = 1 | flags u8 = 0 | site u16 | epoch u32 | sequence u64 | time u64 |
  *      policy 8 bytes | actor slice | verb slice | request id slice |
@@ -50,7 +50,11 @@ bool journal_is_intact(const JournalRecord *record, const Digest *before);
 
 /* Reads the record of a sequence number; its slices hold as long as the view. -ENOENT: not kept. */
 int store_journal_get(Store *store, uint64_t sequence, JournalRecord *ret);
-/* Applies another store's journal record to this one: the next in sequence, journalled as it is. */
+/* The record after *sequence (0: the oldest kept), whose slices hold likewise; moves *sequence,
+ * past a damaged one (-EBADMSG) too. -ENOENT: that was the last. */
+int store_journal_next(Store *store, uint64_t *sequence, JournalRecord *ret);
+/* Applies another store's journal record to this one: the next in sequence, or the first of a later
+ * epoch, journalled as it is. */
 int store_replay(Store *store, Slice stored);
 /* The stored form itself, to hand on. */
 int store_journal_get_raw(Store *store, uint64_t sequence, Slice *ret);

@@ -427,6 +427,35 @@ int store_journal_get(Store *store, uint64_t sequence, JournalRecord *ret) {
         return r < 0 ? r : journal_decode(value, ret);
 }
 
+/* Where the order of the keys is damaged: the next number, or what is behind it is lost. */
+static int journal_grope(Store *store, uint64_t *sequence, JournalRecord *ret) {
+        int r;
+
+        if (*sequence >= store->head.sequence)
+                return -ENOENT;
+        r = store_journal_get(store, *sequence + 1, ret);
+        if (r < 0 && r != -ENOENT && r != -EBADMSG)
+                return r;
+        *sequence = r == -ENOENT ? store->head.sequence : *sequence + 1;
+        return r == -ENOENT ? -EBADMSG : r;
+}
+
+int store_journal_next(Store *store, uint64_t *sequence, JournalRecord *ret) {
+        Key key = key_of_id(*sequence);
+        Slice at = {}, value = {};
+        int r = store_begin_view(store);
+
+        if (r == 0)
+                r = store->kv->ops->seek(store->kv, DB_JOURNAL, KV_AFTER, key_slice(&key), &at,
+                                         &value);
+        if (r == -EBADMSG || (r == 0 && at.size != sizeof(uint64_t)))
+                return journal_grope(store, sequence, ret);
+        if (r < 0)
+                return r;
+        *sequence = load_be64(at.data);
+        return journal_decode(value, ret);
+}
+
 /* ---- what the store knows of itself ---- */
 
 bool store_is_dead(const Store *store) {

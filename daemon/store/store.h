@@ -124,12 +124,35 @@ int store_flush(Store *store);
 
 /* ---- what the store knows of itself ---- */
 
+/* Sequence numbers of the journal never repeat, not even when an older state is restored: above are
+ * the epoch, which each restore raises, below the number within it, gapless from 1 on. So they only
+ * grow, and a number that was given out before a restore names that very record or none. */
+#define SEQUENCE_EPOCH_SHIFT 40
+#define EPOCH_MAX            ((UINT32_C(1) << (64 - SEQUENCE_EPOCH_SHIFT)) - 1)
+
+static inline uint32_t sequence_epoch(uint64_t sequence) {
+        return (uint32_t)(sequence >> SEQUENCE_EPOCH_SHIFT);
+}
+static inline uint64_t sequence_number(uint64_t sequence) {
+        return sequence & ((UINT64_C(1) << SEQUENCE_EPOCH_SHIFT) - 1);
+}
+/* That of an epoch's first record. */
+static inline uint64_t sequence_first(uint32_t epoch) {
+        return (uint64_t)epoch << SEQUENCE_EPOCH_SHIFT | 1;
+}
+/* Whether a record may come right after that one. */
+static inline bool sequence_follows(uint64_t sequence, uint64_t before) {
+        return sequence_epoch(sequence) == sequence_epoch(before)
+                       ? sequence == before + 1
+                       : sequence > before && sequence_number(sequence) == 1;
+}
+
 typedef struct StoreHead {
-        uint64_t sequence; /* of the newest journal record; 0: none yet */
-        uint64_t first;    /* of the oldest one kept */
-        Digest hash;       /* of the newest: the end of the chain */
-        uint32_t epoch; /* counts restores: sequence numbers of different epochs do not compare */
-        int64_t time;   /* when the newest change was made */
+        uint64_t sequence;  /* of the newest journal record; 0: none yet */
+        uint64_t first;     /* of the oldest one kept; without any, of the one to come */
+        Digest hash;        /* of the newest: the end of the chain */
+        uint32_t epoch;     /* of the next record: counts restores */
+        int64_t time;       /* when the newest change was made */
         int64_t time_seen;  /* the last credible wall-clock time, see store_note_time() */
         uint64_t published; /* everything up to this sequence number has been announced */
 } StoreHead;
@@ -137,6 +160,9 @@ typedef struct StoreHead {
 const StoreHead *store_head(const Store *store);
 uint16_t store_site(const Store *store);
 int store_stats(Store *store, KvStats *ret);
+/* After a restore: raises the epoch above the present one and above `above` (that of the store
+ * which this one replaces, if it is known), durably. No batch may be open. 0 or negative errno. */
+int store_begin_epoch(Store *store, uint32_t above);
 /* Kept with the next commit. */
 void store_note_time(Store *store, int64_t now);
 void store_note_published(Store *store, uint64_t sequence);

@@ -14,6 +14,8 @@
         X(REFUSED_MISSING_FIELD, "MissingField", 65, "a field that this call needs is not given")  \
         X(REFUSED_INVALID_CURSOR, "InvalidCursor", 65, "a cursor that no List call has given")     \
         X(REFUSED_NOT_FOUND, "NotFound", 4, "no such record")                                      \
+        X(REFUSED_GONE, "ChangesGone", 1,                                                          \
+          "changes after the given one are not kept any more, or were lost by a restore")          \
         X(REFUSED_EXISTS, "AlreadyExists", 5, "a record with this code exists already")            \
         X(REFUSED_STATE, "InvalidState", 5, "the case's state does not allow this transition")     \
         X(REFUSED_RULE, "RuleViolated", 5, "a rule of the business forbids this now")              \

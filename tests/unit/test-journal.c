@@ -171,14 +171,20 @@ static void test_decode_anything(void **state) {
 /* ---- replay --------------------------------------------------------------------------------- */
 
 static void replay_all(Store *from, Store *to) {
-        for (uint64_t i = 1; i <= store_head(from)->sequence; i++) {
-                Slice stored = journal_copy(from, i);
+        uint64_t sequence = 0;
+        JournalRecord record;
+        int r;
 
+        while ((r = store_journal_next(from, &sequence, &record)) == 0) {
+                Slice stored = journal_copy(from, sequence);
+
+                assert_int_equal(record.sequence, sequence);
                 assert_int_equal(store_replay(to, stored), 0);
                 free((void *)stored.data);
-                if (i % 100 == 0)
+                if (sequence % 100 == 0)
                         assert_int_equal(store_commit(to), 0);
         }
+        assert_int_equal(r, -ENOENT);
         assert_int_equal(store_commit(to), 0);
         store_release(from);
 }
@@ -299,7 +305,10 @@ static void test_replay(_unused_ void **state) {
         make_directory(other);
         world_init(&world, NULL, directory);
         world_commit(&world);
-        live(&world, &rng, 600);
+        live(&world, &rng, 400);
+        assert_int_equal(store_begin_epoch(world.store, 0), 0); /* as after a restore */
+        live(&world, &rng, 200);
+        assert_int_equal(sequence_epoch(store_head(world.store)->sequence), 1);
         {
                 _cleanup_free_ char *faults = world_check(&world);
 
@@ -426,26 +435,95 @@ static void test_replay_fails(void **state) {
         assert_clean(pair->to);
 }
 
-/* After a restore the sequence goes on in another epoch. */
+/* After a restore the sequence goes on in another epoch, from 1, on the same chain. */
 static void test_epoch(void **state) {
         Pair *pair = *state;
-        _cleanup_(buffer_done) Buffer stored = {};
+        uint64_t old = store_head(pair->from->store)->sequence;
+        Digest before = store_head(pair->from->store)->hash;
         JournalRecord record;
+        uint64_t sequence;
+
+        assert_int_equal(store_begin_epoch(pair->from->store, 0), 0);
+        assert_int_equal(store_begin_epoch(pair->from->store, 5), 0);
+        shelf_reopen(pair->from); /* durable without any commit */
+        assert_int_equal(store_head(pair->from->store)->epoch, 6);
+        assert_int_equal(store_head(pair->from->store)->sequence, old);
+        assert_clean(pair->from);
+        shelf_add(pair->from, "own", 1, NULL);
+        shelf_add(pair->from, "own", 1, NULL);
+        shelf_commit(pair->from);
+        sequence = old;
+        assert_int_equal(store_journal_next(pair->from->store, &sequence, &record), 0);
+        assert_int_equal(sequence, UINT64_C(6) << SEQUENCE_EPOCH_SHIFT | 1);
+        assert_int_equal(record.epoch, 6);
+        assert_true(journal_is_intact(&record, &before));
+        assert_int_equal(store_journal_next(pair->from->store, &sequence, &record), 0);
+        assert_int_equal(sequence, sequence_first(6) + 1);
+        assert_int_equal(store_journal_next(pair->from->store, &sequence, &record), -ENOENT);
+        assert_int_equal(sequence, sequence_first(6) + 1);
+        assert_clean(pair->from);
+
+        replay_all(pair->from->store, pair->to->store);
+        shelf_reopen(pair->to);
+        assert_int_equal(store_head(pair->to->store)->epoch, 6);
+        assert_int_equal(store_head(pair->to->store)->sequence, sequence);
+        assert_clean(pair->to);
+        assert_int_equal(store_begin_epoch(pair->to->store, EPOCH_MAX), -EOVERFLOW);
+        assert_int_equal(store_head(pair->to->store)->epoch, 6);
+}
+
+/* The very first record may be of a later epoch. */
+static void test_epoch_of_empty(void **state) {
+        Pair *pair = *state;
+        Shelf *shelf;
+
+        shelf_setup((void **)&shelf);
+        assert_int_equal(store_begin_epoch(shelf->store, 2), 0);
+        assert_int_equal(store_head(shelf->store)->first, sequence_first(3));
+        assert_clean(shelf);
+        shelf_add(shelf, "x", 1, NULL);
+        shelf_add(shelf, "x", 1, NULL);
+        shelf_commit(shelf);
+        assert_int_equal(store_head(shelf->store)->first, sequence_first(3));
+        assert_int_equal(store_head(shelf->store)->sequence, sequence_first(3) + 1);
+        assert_clean(shelf);
+        replay_all(shelf->store, pair->to->store);
+        assert_int_equal(store_head(pair->to->store)->first, sequence_first(3));
+        assert_clean(pair->to);
+        shelf_teardown((void **)&shelf);
+}
+
+/* A record that says another epoch than its number, or one that is over, is none. */
+static void test_wrong_epoch(void **state) {
+        static const struct {
+                uint32_t epoch;
+                uint64_t sequence;
+                int result;
+        } cases[] = {
+                { 7, 2, -EBADMSG },
+                { 0, (UINT64_C(7) << SEQUENCE_EPOCH_SHIFT) | 1, -EBADMSG },
+                { 7, (UINT64_C(7) << SEQUENCE_EPOCH_SHIFT) | 2, -EBADMSG },
+                { 4, (UINT64_C(4) << SEQUENCE_EPOCH_SHIFT) | 1, -EBADMSG },
+                { 7, (UINT64_C(7) << SEQUENCE_EPOCH_SHIFT) | 1, 0 },
+        };
+        Pair *pair = *state;
 
         replay_one(pair, 1, 0);
-        assert_int_equal(store_journal_get(pair->from->store, 2, &record), 0);
-        record.epoch = 7;
-        record.policy = (Slice){ "policy!!", 8 };
-        journal_encode(&stored, &record, &store_head(pair->to->store)->hash);
-        assert_int_equal(stored.error, 0);
-        assert_int_equal(store_head(pair->to->store)->epoch, 0);
-        assert_int_equal(store_replay(pair->to->store, buffer_slice(&stored)), 0);
         shelf_commit(pair->to);
-        shelf_reopen(pair->to);
+        assert_int_equal(store_begin_epoch(pair->to->store, 4), 0);
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(buffer_done) Buffer stored = {};
+                JournalRecord record;
+
+                assert_int_equal(store_journal_get(pair->from->store, 2, &record), 0);
+                record.epoch = cases[i].epoch;
+                record.sequence = cases[i].sequence;
+                journal_encode(&stored, &record, &store_head(pair->to->store)->hash);
+                assert_int_equal(store_replay(pair->to->store, buffer_slice(&stored)),
+                                 cases[i].result);
+        }
+        shelf_commit(pair->to);
         assert_int_equal(store_head(pair->to->store)->epoch, 7);
-        shelf_add(pair->to, "own", 1, NULL);
-        assert_int_equal(store_journal_get(pair->to->store, 3, &record), 0);
-        assert_int_equal(record.epoch, 7);
         assert_clean(pair->to);
 }
 
@@ -484,16 +562,18 @@ static void test_unknown_table(void **state) {
 
 static void assert_kept(Shelf *shelf, uint64_t first) {
         const StoreHead *head = store_head(shelf->store);
+        uint64_t sequence = 0, n = 0;
         JournalRecord record;
         Digest before;
 
         assert_int_equal(head->first, first);
-        assert_int_equal(store_journal_get(shelf->store, first - 1, &record), -ENOENT);
-        for (uint64_t i = first; i <= head->sequence; i++) {
-                assert_int_equal(store_journal_get(shelf->store, i, &record), 0);
-                assert_true(journal_is_intact(&record, i > first ? &before : NULL));
+        while (store_journal_next(shelf->store, &sequence, &record) == 0) {
+                assert_true(n > 0 || sequence == first);
+                assert_true(journal_is_intact(&record, n > 0 ? &before : NULL));
                 before = record.hash;
+                n++;
         }
+        assert_int_equal(sequence, head->sequence);
         assert_clean(shelf);
 }
 
@@ -536,6 +616,24 @@ static void test_prune(void **state) {
         assert_kept(shelf, 24);
         shelf_reopen(shelf);
         assert_kept(shelf, 24);
+}
+
+/* What is past its time goes in the order in which it was made, whatever the epoch. */
+static void test_prune_epochs(void **state) {
+        Shelf *shelf = *state;
+
+        for (int64_t i = 1; i <= 3; i++)
+                add_at(shelf, i);
+        assert_int_equal(store_begin_epoch(shelf->store, 0), 0);
+        add_at(shelf, 4);
+        add_at(shelf, 5);
+        store_note_published(shelf->store, store_head(shelf->store)->sequence);
+        add_at(shelf, SHELF_KEEP * 2);
+        assert_kept(shelf, 3);
+        add_at(shelf, SHELF_KEEP * 2 + 1);
+        assert_kept(shelf, sequence_first(1) + 1);
+        shelf_reopen(shelf);
+        assert_kept(shelf, sequence_first(1) + 1);
 }
 
 /* An aborted batch has pruned nothing. */
@@ -591,6 +689,49 @@ static void test_prune_damaged(_unused_ void **state) {
         }
 }
 
+static void remove_at_epoch(MDB_txn *txn, unsigned dbi) {
+        for (uint64_t i = 0; i < 2; i++) {
+                Key key = key_of_id(sequence_first(1) + i);
+                MDB_val k = { key.size, key.bytes };
+
+                assert_int_equal(mdb_del(txn, dbi, &k, NULL), 0);
+        }
+}
+
+static void remove_oldest(MDB_txn *txn, unsigned dbi) {
+        for (uint64_t i = 1; i <= 3; i++) {
+                Key key = key_of_id(i);
+                MDB_val k = { key.size, key.bytes };
+
+                assert_int_equal(mdb_del(txn, dbi, &k, NULL), 0);
+        }
+}
+
+/* What is missing is told in the numbers of its own epoch; nothing is missing between two. */
+static void test_check_epochs(void **state) {
+        Shelf *shelf = *state;
+        _cleanup_free_ char *middle = NULL, *both = NULL;
+
+        for (int64_t i = 1; i <= 6; i++) {
+                if (i == 4)
+                        assert_int_equal(store_begin_epoch(shelf->store, 0), 0);
+                add_at(shelf, i);
+        }
+        assert_clean(shelf);
+        shelf_close(shelf);
+        shelf_edit(shelf, "journal", remove_at_epoch);
+        shelf_open(shelf);
+        middle = shelf_check(shelf);
+        assert_string_equal(middle,
+                            "journal: records 1099511627777 to 1099511627778 are missing\n");
+        shelf_close(shelf);
+        shelf_edit(shelf, "journal", remove_oldest);
+        shelf_open(shelf);
+        both = shelf_check(shelf);
+        assert_string_equal(both, "journal: record 1 is missing\n"
+                                  "journal: records 1099511627777 to 1099511627778 are missing\n");
+}
+
 #define ON_LMDB(test)   cmocka_unit_test_setup_teardown(test, shelf_setup, shelf_teardown)
 #define ON_MEMORY(test) cmocka_unit_test_setup_teardown(test, shelf_setup_memory, shelf_teardown)
 #define ON_PAIR(test)   cmocka_unit_test_setup_teardown(test, setup_pair, teardown_pair)
@@ -605,10 +746,14 @@ int main(void) {
                 ON_PAIR(test_tampered),
                 ON_PAIR(test_replay_fails),
                 ON_PAIR(test_epoch),
+                ON_PAIR(test_epoch_of_empty),
+                ON_PAIR(test_wrong_epoch),
                 ON_PAIR(test_unknown_table),
                 ON_MEMORY(test_prune),
+                ON_MEMORY(test_prune_epochs),
                 ON_MEMORY(test_prune_aborted),
                 cmocka_unit_test(test_prune_damaged),
+                ON_LMDB(test_check_epochs),
         };
 
         return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
