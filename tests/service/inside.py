@@ -5,6 +5,7 @@
                    references of those that were acknowledged, one a line
   listen SECONDS   prints "ready", then every message that comes from the service
   subscribe SECONDS  the same, after having subscribed
+  broadcast        takes the service's name and broadcasts three signals, which the service never does
   own              tries to take the service's name on the bus
 """
 
@@ -18,6 +19,7 @@ from harness import BUS_NAME, BusError, Client, variants
 
 SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
 WINDOW = 32
+BUS = jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
 
 
 def load(name, seconds):
@@ -40,10 +42,8 @@ def load(name, seconds):
 
 def listen(seconds, subscribes):
     client = Client(SYSTEM_BUS)
-    bus = jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus",
-                              "org.freedesktop.DBus")
     for rule in (f"sender='{BUS_NAME}'", f"interface='{BUS_NAME}.Manager'", "type='signal'"):
-        client.calls([jeepney.new_method_call(bus, "AddMatch", "s", (rule,))])
+        client.calls([jeepney.new_method_call(BUS, "AddMatch", "s", (rule,))])
     if subscribes:
         client.call("Manager", "Subscribe")
     print("ready", flush=True)
@@ -58,12 +58,22 @@ def listen(seconds, subscribes):
             print(message.header.fields[jeepney.HeaderFields.member], flush=True)
 
 
+def take_name(client):
+    return client.calls([jeepney.new_method_call(BUS, "RequestName", "su", (BUS_NAME, 4))])[0]
+
+
 def own():
-    client = Client(SYSTEM_BUS)
-    bus = jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus",
-                              "org.freedesktop.DBus")
-    answer = client.calls([jeepney.new_method_call(bus, "RequestName", "su", (BUS_NAME, 4))])[0]
+    answer = take_name(Client(SYSTEM_BUS))
     print(answer.name if isinstance(answer, BusError) else answer)
+
+
+def broadcast():
+    client = Client(SYSTEM_BUS)
+    print(take_name(client), flush=True)
+    for _ in range(3):
+        client.post(jeepney.new_signal(
+            jeepney.DBusAddress("/org/aftersales1", interface=f"{BUS_NAME}.Manager"), "Changed"))
+    client.calls([jeepney.new_method_call(BUS, "GetId")])  # they have all been passed on
 
 
 def main():
@@ -72,6 +82,8 @@ def main():
         load(sys.argv[2], sys.argv[3])
     elif verb in ("listen", "subscribe"):
         listen(sys.argv[2], verb == "subscribe")
+    elif verb == "broadcast":
+        broadcast()
     elif verb == "own":
         own()
 

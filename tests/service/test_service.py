@@ -109,7 +109,12 @@ class Service(GuestTest):
         """With another configuration until the end of the test."""
         path = self.machine.path(CONFIG)
         before = path.read_text("utf-8")
-        self.addCleanup(path.write_text, before, "utf-8")
+
+        def forget():
+            path.write_text(before, "utf-8")
+            self.run_in("systemctl", "reset-failed", UNIT, check=False)
+            self.restart()
+        self.addCleanup(forget)
         path.write_text(text, "utf-8")
 
     # -- what it is --
@@ -186,22 +191,33 @@ class Service(GuestTest):
                 self.assertEqual(self.say(*self.machine.inside("own"), user=user),
                                  "org.freedesktop.DBus.Error.AccessDenied")
 
-    def test_eavesdropping(self):
-        """Whoever may not call hears nothing, whatever they listen for; whoever may hears what they
-        subscribed to, and nothing else."""
-        listeners = {
-            ("nobody", "listen"): 0, ("clerk", "listen"): 0, ("clerk", "subscribe"): 3,
-        }
+    def listen(self, listeners, act):
+        """Whoever listens and how, while something is done: each hears so many signals."""
         running = {key: self.machine.launch(*self.machine.inside(key[1], "2"), user=key[0])
                    for key in listeners}
         for process in running.values():
             self.assertEqual(process.stdout.readline(), "ready\n")
-        for _ in range(3):
-            self.ctl("ticket new type=consultation region=110105", user="clerk")
+        act()
         for key, n in listeners.items():
             with self.subTest(listener=key):
                 output, _ = running[key].communicate(timeout=guest.TIME_LIMIT)
                 self.assertEqual(output.split(), ["Changed"] * n)
+
+    def test_eavesdropping(self):
+        """Whoever may not call hears nothing, whatever they listen for; whoever may hears what they
+        subscribed to, and nothing else."""
+        def act():
+            for _ in range(3):
+                self.ctl("ticket new type=consultation region=110105", user="clerk")
+        self.listen({("nobody", "listen"): 0, ("clerk", "listen"): 0, ("clerk", "subscribe"): 3},
+                    act)
+
+    def test_broadcasts_are_not_for_everybody(self):
+        """On the day on which the service broadcasts by mistake, the bus still holds."""
+        self.run_in("systemctl", "stop", UNIT)
+        self.listen({("nobody", "listen"): 0, ("clerk", "listen"): 3, (None, "listen"): 3},
+                    lambda: self.assertEqual(self.say(*self.machine.inside("broadcast"),
+                                                      user="aftersalesd"), "1"))
 
     def test_log_level(self):
         level = ("systemctl", "service-log-level", UNIT)
@@ -293,8 +309,6 @@ class Service(GuestTest):
         self.assertEqual(self.machine.property("NRestarts"), "0")
         line = good.count("\n") + 2
         self.assertIn(f"{CONFIG}:{line}:1", self.machine.journal("-u", UNIT, "-n", "20"))
-        self.machine.path(CONFIG).write_text(good, "utf-8")
-        self.run_in("systemctl", "start", UNIT)
 
     def test_stopped_under_load(self):
         """Whatever was acknowledged is there afterwards."""
