@@ -31,7 +31,8 @@
 /* Everything that is stored, and every kind of case: a further one is one line in each. */
 const Table *const app_tables[] = {
         &unit_table,    &product_table,    &serial_table,       &fault_table,   &ticket_table,
-        &history_table, &escalation_table, &notification_table, &request_table, NULL,
+        &history_table, &escalation_table, &notification_table, &request_table, &version_table,
+        NULL,
 };
 const Kind *const app_kinds[] = { &ticket_kind, NULL };
 
@@ -143,6 +144,17 @@ static int open_store(App *app, bool read_only) {
         r = store_open(&options, &app->store, &why);
         if (r < 0)
                 log_error("%s", why.text);
+        return r;
+}
+
+/* A store without room to note the policy is served all the same: its cases are computed by it as
+ * soon as a later start can note it. */
+static int enter_policy(App *app) {
+        int r = engine_enter(app->engine, app->store, "daemon", wall_clock_now(&app->clock));
+
+        if (r == 0 || (r == -ENOSPC && !store_is_dead(app->store)))
+                return 0;
+        log_error("cannot note the policy in the store: %s", strerror(-r));
         return r;
 }
 
@@ -264,6 +276,8 @@ static int start(App *app) {
                 r = add_signals(app);
         if (r >= 0)
                 r = open_store(app, false);
+        if (r >= 0)
+                r = enter_policy(app);
         if (r >= 0)
                 r = committer_new(app->event, app->store, &app->committer);
         if (r >= 0)

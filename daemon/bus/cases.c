@@ -91,7 +91,7 @@ int bus_case_move(BusCall *call, const Transition *transition) {
         r = input_read(call, call->interface->kind->table->type, &input);
         if (r == 0 && !due_health(call->bus->due).suspect)
                 r = engine_settle(call->bus->options.engine, call->bus->options.store,
-                                  call->interface->kind->number, move.id, call->now);
+                                  call->interface->kind->number, move.id, &input.call);
         if (r == 0) {
                 snprintf(key, sizeof(key), "%" PRIu64, move.id);
                 r = input_run(call, &input, key, act_move, &move, &answer);

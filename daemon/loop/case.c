@@ -184,6 +184,8 @@ static const char *clock_fault(const Clock *clock) {
 
         if (clock->started_at == 0 || clock->cycle == 0)
                 return "a clock was never started";
+        if (clock->quiet > clock->level)
+                return "a clock has passed more levels in silence than it has passed";
         if (clock->stopped_at && (clock->stopped_at < clock->started_at || clock->next_at))
                 return "a stopped clock still runs";
         if (!clock->stopped_at && !clock->paused && (!clock->deadline || !clock->next_at))
@@ -218,6 +220,8 @@ const char *case_fault(const void *record) {
                 return "the armed time is not that of the earliest clock";
         if (!c->open && c->armed_at)
                 return "an ended case is still armed";
+        if (c->late && !c->overdue)
+                return "a case that was late is not overdue";
         if (!c->subcentre || !c->owner)
                 return "a case has no sub-centre or no owner";
         return NULL;

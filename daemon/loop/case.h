@@ -32,6 +32,7 @@ typedef struct Clock {
         int64_t level;      /* events that have happened */
         int64_t next_at;    /* when the next one does; 0 while paused or stopped */
         bool paused;
+        int64_t quiet; /* levels right below `level` that have passed without telling anybody */
         List pauses;
 } Clock;
 
@@ -54,7 +55,9 @@ extern const EnumNames kind_names;
                 TIME(9, Clock, next_at, 0, .doc = "when the next one does"),                       \
                 FLAG(10, Clock, paused, 0, .doc = "whether it is paused now"),                     \
                 LIST(11, Clock, pauses, 0, &pause_type,                                            \
-                     .doc = "times during which it did not run")
+                     .doc = "times during which it did not run"),                                  \
+                COUNT(12, Clock, quiet, 0,                                                         \
+                      .doc = "of the levels the last ones, that nobody was told of")
 #define CLOCK_TYPE(fields_)                                                                        \
         {                                                                                          \
                 .name = "clock", .size = sizeof(Clock), .fields = (fields_),                       \
@@ -80,7 +83,9 @@ typedef struct Case {
         int64_t rung;      /* how high it stands on the ladder: 0 in time, 1 the first rung, ... */
         int64_t lift;      /* rungs skipped at the bottom since it was reopened */
         bool open;         /* not in a final state */
-        bool overdue;      /* a clock has run over its deadline, now or before */
+        bool overdue;      /* late, or a clock that runs is past its deadline */
+        bool late;         /* somebody was told of a rung, or a clock ended late: it stays so */
+        int64_t policy;    /* number of the policy that its clocks were last computed by */
         List clocks;
 } Case;
 
@@ -110,7 +115,10 @@ typedef struct Case {
                 FLAG(15, Case, open, 0, .doc = "not in a final state"),                            \
                 FLAG(16, Case, overdue, FIELD_FILTER,                                              \
                      .doc = "has run over a deadline, now or before"),                             \
-                LIST(17, Case, clocks, 0, clock_type_, .doc = "its clocks")
+                LIST(17, Case, clocks, 0, clock_type_, .doc = "its clocks"),                       \
+                FLAG(18, Case, late, FIELD_HIDDEN, .doc = "was late in a way that stays"),         \
+                COUNT(19, Case, policy, 0,                                                         \
+                      .doc = "number of the policy that its clocks were computed by")
 
 /* Indices and tallies that every kind declares. */
 extern const Index index_due;         /* armed_at, kind: what is due, of all kinds */

@@ -38,7 +38,8 @@ static void fault(CaseCheck *check, const Escalation *e, const char *what) {
         check->report(check->userdata, line);
 }
 
-/* Levels of a cycle must rise by one, but for repetitions that one stands for. */
+/* Levels of a cycle must rise by one, but for those that passed in silence and for repetitions that
+ * one stands for. */
 static void check_escalation(CaseCheck *check, const Escalation *e) {
         for (size_t i = 0; i < check->n; i++) {
                 Seen *seen = &check->seen[i];
@@ -47,12 +48,12 @@ static void check_escalation(CaseCheck *check, const Escalation *e) {
                         continue;
                 if (e->level <= seen->level)
                         fault(check, e, "a level was raised twice or out of order");
-                else if (e->level != seen->level + 1)
+                else if (e->level != seen->level + 1 + e->quiet)
                         fault(check, e, "a level was left out");
                 seen->level = e->level + e->missed;
                 return;
         }
-        if (e->level > 1)
+        if (e->level - e->quiet > 1)
                 fault(check, e, "the first levels are missing");
         if (check->n == SEEN_MAX)
                 memmove(check->seen, check->seen + 1, --check->n * sizeof(Seen));
@@ -71,7 +72,8 @@ static void check_clocks(CaseCheck *check) {
                         if (STREQ(check->seen[k].clock, name) &&
                             check->seen[k].cycle == clocks[i].cycle)
                                 level = check->seen[k].level;
-                if (level >= 0 ? clocks[i].level != level + 1 : clocks[i].level > 1)
+                if (level >= 0 ? clocks[i].level != level + 1 + clocks[i].quiet
+                               : clocks[i].level - clocks[i].quiet > 1)
                         fault(check, &(Escalation){ .clock = (char *)name },
                               "the clock's level is not that of its escalations");
         }

@@ -55,150 +55,6 @@ char *engine_allowed(const Kind *kind, int state, char *buffer, size_t size) {
         return buffer;
 }
 
-/* ---- clocks ---- */
-
-static void restart_clock(Clock *clock, const Target *target, int64_t fixed_at) {
-        clock->cycle++;
-        clock->fixed_at = fixed_at;
-        clock->target = fixed_at ? 0 : target->seconds[clock->clock];
-        clock->level = ladder_first_level(target->timing.ladder);
-}
-
-/* A clock that starts from nothing, whether for the first time or again. */
-static int start_clock(Case *c, const Kind *kind, int which, const Target *target, int64_t fixed_at,
-                       int64_t now) {
-        Clock *clock = case_clock(c, which);
-        int64_t cycle = 0;
-
-        if (!clock) {
-                clock = list_add(&c->clocks, kind->clock_type);
-                if (!clock)
-                        return -ENOMEM;
-        } else {
-                cycle = clock->cycle;
-                record_done(kind->clock_type, clock);
-        }
-        clock->clock = which;
-        clock->cycle = cycle;
-        clock->started_at = now;
-        restart_clock(clock, target, fixed_at);
-        return 0;
-}
-
-static void end_pause(Clock *clock, int64_t now) {
-        Pause *pauses = clock->pauses.items;
-
-        if (!clock->paused)
-                return;
-        clock->paused = false;
-        pauses[clock->pauses.n - 1].until = MAX(now, pauses[clock->pauses.n - 1].since);
-}
-
-static int begin_pause(Clock *clock, const char *reason, int64_t now, Refusal *refusal) {
-        Pause *pause;
-
-        if (clock->paused)
-                return 0;
-        if (clock->pauses.n >= CASE_STRETCHES_MAX)
-                return refuse(refusal, REFUSED_LIMIT,
-                              "the case has waited %d times already: it cannot wait again",
-                              CASE_STRETCHES_MAX);
-        pause = list_add(&clock->pauses, &pause_type);
-        if (!pause)
-                return -ENOMEM;
-        pause->since = now;
-        pause->reason = strdup(reason);
-        if (!pause->reason)
-                return -ENOMEM;
-        clock->paused = true;
-        return 0;
-}
-
-static void stop_clock(Clock *clock, int64_t now) {
-        if (!clock || clock->stopped_at)
-                return;
-        end_pause(clock, now);
-        clock->stopped_at = now;
-        clock->next_at = 0;
-}
-
-/* Brings one clock into the mode that the state asks for. A state that pauses it does not start one
- * that does not run; a deadline given as an instant does not wait. */
-static int set_clock(Step *step, int which, const Target *target) {
-        const ClockDef *def = &step->kind->clocks[which];
-        uint32_t state = STATE(step->to);
-        int64_t fixed_at = def->fixed ? def->fixed(step->item) : 0;
-        Clock *clock = case_clock(step->item, which);
-        bool running = clock && !clock->stopped_at;
-
-        if (!(def->runs & state) && !(running && (def->pauses & state))) {
-                stop_clock(clock, step->now);
-                return 0;
-        }
-        if (!running) {
-                int r = start_clock(step->item, step->kind, which, target, fixed_at, step->now);
-
-                if (r < 0)
-                        return r;
-                clock = case_clock(step->item, which);
-        } else if (clock->fixed_at != fixed_at ||
-                   (!fixed_at && clock->target != target->seconds[which]))
-                restart_clock(clock, target, fixed_at); /* the same intervals, a new ladder */
-        if ((def->pauses & state) && !fixed_at)
-                return begin_pause(clock, step->kind->state_names->names[step->to], step->now,
-                                   step->refusal);
-        end_pause(clock, step->now);
-        return 0;
-}
-
-/* Rungs that have happened before the event of that level. */
-static int64_t rung_of_level(const LadderSpec *ladder, int64_t level) {
-        return MIN(level - 1, (int64_t)ladder->n_rungs);
-}
-
-/* Until when a clock has run: what comes after its stop or in its pause cannot make it late. */
-static int64_t ran_until(const Clock *clock, int64_t now) {
-        const Pause *pauses = clock->pauses.items;
-
-        return clock->stopped_at ? clock->stopped_at
-               : clock->paused   ? pauses[clock->pauses.n - 1].since
-                                 : now;
-}
-
-int case_arm(const Engine *engine, const Kind *kind, Case *c, int64_t now) {
-        const Target *target = engine_target(engine, kind, c);
-        Clock *clocks = c->clocks.items;
-
-        c->armed_at = c->rung = 0;
-        for (size_t i = 0; i < c->clocks.n; i++) {
-                Clock *clock = &clocks[i];
-                /* What has stopped was judged by the deadline of that time. */
-                int r = clock->stopped_at ? 0 : clock_schedule(clock, &target->timing);
-
-                if (r < 0)
-                        return r;
-                if (clock->deadline && clock->deadline < ran_until(clock, now))
-                        c->overdue = true;
-                if (clock->next_at && (!c->armed_at || clock->next_at < c->armed_at))
-                        c->armed_at = clock->next_at;
-                if (!clock->stopped_at)
-                        c->rung = MAX(c->rung, rung_of_level(target->timing.ladder, clock->level));
-        }
-        return 0;
-}
-
-static int set_clocks(Step *step) {
-        const Target *target = engine_target(step->engine, step->kind, step->item);
-
-        for (int i = 1; i < step->kind->clock_names->n; i++) {
-                int r = set_clock(step, i, target);
-
-                if (r != 0)
-                        return r;
-        }
-        return case_arm(step->engine, step->kind, step->item, step->now);
-}
-
 /* ---- writing ---- */
 
 static int put_event(Step *step, const char *verb) {
@@ -239,10 +95,12 @@ static int finish(Step *step, const char *verb, Head *ret) {
         r = step->kind->assign_owner(step);
         if (r != 0)
                 return r;
-        r = set_clocks(step);
+        r = engine_set_clocks(step);
+        if (r == 0 && step->quiet_until)
+                r = case_pass_in_silence(step->engine, step->kind, c, step->quiet_until);
         if (r != 0)
                 return r;
-        if (step->raise) {
+        if (step->raise && !step->quiet_until) {
                 r = engine_raise_reopened(step);
                 if (r != 0)
                         return r;
@@ -383,6 +241,7 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
                 .item = c,
                 .given = &call->given,
                 .note = call->note,
+                .quiet_until = call->quiet ? call->now : 0,
                 .to = kind->initial,
                 .refusal = refusal,
         };
@@ -453,11 +312,16 @@ static int move_step(Step *step, const Call *call, Head *ret) {
         r = check_move(step->kind, transition, step->item, call, step->refusal);
         if (r != 0)
                 return r;
-        r = record_merge(step->kind->table->type, step->item, call->fields, &call->given);
-        if (r < 0)
-                return r;
         /* A clock set back must not let a case's own time run backwards. */
         step->now = call->at ? call->at : MAX(step->now, step->item->changed_at);
+        if (!case_is_current(step->engine, step->item))
+                r = case_recompute(step->engine, step->kind, step->item);
+        if (r == 0 && call->quiet)
+                r = case_rewind(step->engine, step->kind, step->item, step->now);
+        if (r == 0)
+                r = record_merge(step->kind->table->type, step->item, call->fields, &call->given);
+        if (r < 0)
+                return r;
         step->to = transition->to ? transition->to : step->item->state;
         r = transition->guard ? transition->guard(step) : 0;
         if (r != 0)
@@ -484,6 +348,7 @@ int engine_move(const Engine *engine, Change *change, const Kind *kind,
                 .item = c,
                 .given = &call->given,
                 .note = call->note,
+                .quiet_until = call->quiet ? call->now : 0,
                 .refusal = refusal,
         };
         int r;

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "loop/escalation.h"
 #include "loop/kind.h"
+#include "loop/version.h"
 #include "store/check.h"
 
 /* Which unit hears of an escalation; knows the organisation, which the engine does not. Writes the
@@ -28,6 +29,11 @@ int engine_new(const Policy *policy, const Kind *const *kinds, FindUnit find_uni
 Engine *engine_free(Engine *engine);
 
 const Policy *engine_policy(const Engine *engine);
+/* Makes the store note that its policy is in force from now on, as a commit of its own: there is no
+ * open batch. 0 or negative errno. */
+int engine_enter(Engine *engine, Store *store, const char *by, int64_t now);
+/* Which version that is, without texts; zeros until it is noted. */
+const PolicyVersion *engine_version(const Engine *engine);
 const Kind *engine_kind(const Engine *engine, int number);
 const Kind *const *engine_kinds(const Engine *engine);
 Calendar *engine_calendar(const Engine *engine, const char *name);
@@ -68,11 +74,17 @@ typedef struct DueCase {
 } DueCase;
 int engine_next_due(Store *store, Key *position, DueCase *ret);
 /* Lets the next event of a case happen if it is due (its instant has passed), as a change of its
- * own. 0, or -ENOENT: nothing is due. */
+ * own. A case whose clocks were computed by an earlier policy is computed anew first. 0,
+ * ENGINE_RECOMPUTED: that was done, look again what is due, -ENOENT: nothing is due. */
+#define ENGINE_RECOMPUTED 1
 int engine_fire(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now);
 /* Before a call moves a case, whatever is due on it happens: a call can come between an instant and
- * the timer, and must not make a rung be lost. 0 or negative errno. */
-int engine_settle(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now);
+ * the timer, and must not make a rung be lost. Before a quiet call, whatever was due before what it
+ * reports. 0 or negative errno. */
+int engine_settle(const Engine *engine, Store *store, int kind, uint64_t id, const Call *call);
+/* Computes the clocks of a case by the policy in force, as a change of its own that is no revision
+ * of the case. 0, -ENOENT: they are already, -ERANGE: a time cannot be computed. */
+int engine_recompute(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now);
 /* As whom the daemon acts by itself. */
 Origin engine_origin(const Engine *engine, int64_t now, const char *verb);
 

@@ -53,6 +53,7 @@ static const Field escalation_fields[] = {
         TIME(15, Escalation, acknowledged_at, 0, .doc = "when somebody took it on"),
         TEXT(16, Escalation, acknowledged_by, 0, NAME_MAX_BYTES, .doc = "who did"),
         ID(17, Escalation, revision, 0, .doc = "counts its changes"),
+        COUNT(18, Escalation, quiet, 0, .doc = "levels before it that passed in silence"),
 };
 
 const RecordType escalation_type = {

@@ -33,6 +33,7 @@ typedef struct Escalation {
         int64_t due_at;           /* when it should have happened */
         int64_t fired_at;         /* when it did */
         int64_t missed;           /* repetitions that this one stands for besides itself */
+        int64_t quiet;            /* levels right before it that nobody was told of */
         int64_t acknowledged_at;
         char *acknowledged_by;
         uint64_t revision;

@@ -66,44 +66,85 @@ int engine_raise_reopened(Step *step) {
         return raise_event(step->engine, step->change, step->item, &e);
 }
 
-static int fire_clock(const Engine *engine, Change *change, const Kind *kind, Case *c, Clock *clock,
-                      int64_t now) {
+int case_next_event(const Engine *engine, const Kind *kind, const Case *c, int64_t until,
+                    int64_t now, CaseEvent *ret) {
         const Target *target = engine_target(engine, kind, c);
         const LadderSpec *ladder = target->timing.ladder;
-        int64_t level = clock->level, missed = 0;
-        Escalation e = {
-                .clock = (char *)kind->clock_names->names[clock->clock],
-                .cycle = clock->cycle,
-                .level = level,
-                .cause = level == 0                          ? CAUSE_WARNING
-                         : level <= (int64_t)ladder->n_rungs ? CAUSE_RUNG
-                                                             : CAUSE_REPEAT,
-                .role = (int)(level == 0 ? RECIPIENT_OWNER
-                                         : rung_recipient(ladder, level - 1, c->lift)),
-                .due_at = clock->next_at,
-                .fired_at = now,
-        };
-        int r;
+        Clock *clock = c->armed_at && c->armed_at < until ? earliest_clock(c) : NULL;
+        CaseEvent event;
+        int r = 0;
 
-        if (e.cause == CAUSE_REPEAT) {
-                r = clock_missed(clock, &target->timing, now, level, &missed);
-                if (r < 0)
-                        return r;
-        }
-        e.missed = missed;
-        r = raise_event(engine, change, c, &e);
-        if (r < 0)
-                return r;
-        clock->level = level + 1 + missed;
+        if (!clock)
+                return -ENOENT;
+        event = (CaseEvent){
+                .clock = clock,
+                .due_at = clock->next_at,
+                .level = clock->level,
+                .cause = clock->level == 0                          ? CAUSE_WARNING
+                         : clock->level <= (int64_t)ladder->n_rungs ? CAUSE_RUNG
+                                                                    : CAUSE_REPEAT,
+                .role = clock->level == 0 ? RECIPIENT_OWNER
+                                          : rung_recipient(ladder, clock->level - 1, c->lift),
+        };
+        if (event.cause == CAUSE_REPEAT)
+                r = clock_missed(clock, &target->timing, now, clock->level, &event.missed);
+        if (r == 0)
+                *ret = event;
+        return r;
+}
+
+int case_pass_event(const Engine *engine, const Kind *kind, Case *c, const CaseEvent *event,
+                    int64_t now) {
+        event->clock->level += 1 + event->missed;
+        event->clock->quiet = 0;
+        if (event->cause != CAUSE_WARNING)
+                c->late = true;
         return case_arm(engine, kind, c, now);
 }
 
-static int fire_in(const Engine *engine, Change *change, int kind_number, uint64_t id,
-                   int64_t now) {
+static int fire_event(const Engine *engine, Change *change, const Kind *kind, Case *c,
+                      const CaseEvent *event, int64_t now) {
+        Escalation e = {
+                .clock = (char *)kind->clock_names->names[event->clock->clock],
+                .cycle = event->clock->cycle,
+                .level = event->level,
+                .cause = (int)event->cause,
+                .role = (int)event->role,
+                .due_at = event->due_at,
+                .fired_at = now,
+                .missed = event->missed,
+                .quiet = event->clock->quiet,
+        };
+        int r = raise_event(engine, change, c, &e);
+
+        return r < 0 ? r : case_pass_event(engine, kind, c, event, now);
+}
+
+/* What a change of its own does with a case. 0, -ENOENT: nothing. */
+typedef int (*Work)(const Engine *engine, Change *change, const Kind *kind, Case *c, int64_t until,
+                    int64_t now);
+
+static int fire_next(const Engine *engine, Change *change, const Kind *kind, Case *c, int64_t until,
+                     int64_t now) {
+        CaseEvent event;
+        int r;
+
+        if (!case_is_current(engine, c))
+                return -ESTALE;
+        r = case_next_event(engine, kind, c, until, now, &event);
+        return r < 0 ? r : fire_event(engine, change, kind, c, &event, now);
+}
+
+static int recompute(const Engine *engine, Change *change _unused_, const Kind *kind, Case *c,
+                     int64_t until _unused_, int64_t now _unused_) {
+        return case_is_current(engine, c) ? -ENOENT : case_recompute(engine, kind, c);
+}
+
+static int work_in(const Engine *engine, Change *change, int kind_number, uint64_t id, Work work,
+                   int64_t until, int64_t now) {
         const Kind *kind = engine_kind(engine, kind_number);
         _cleanup_free_ Case *c = kind ? calloc(1, kind->table->type->size) : NULL;
         Key key = key_of_id(id);
-        Clock *clock;
         int r;
 
         if (!kind)
@@ -113,37 +154,53 @@ static int fire_in(const Engine *engine, Change *change, int kind_number, uint64
         r = change_get(change, kind->table, &key, c);
         if (r < 0)
                 return r;
-        clock = c->armed_at && c->armed_at < now ? earliest_clock(c) : NULL;
-        if (clock)
-                r = fire_clock(engine, change, kind, c, clock, now);
-        else
-                r = -ENOENT;
+        r = work(engine, change, kind, c, until, now);
         if (r == 0)
                 r = change_put(change, kind->table, c);
         record_done(kind->table->type, c);
         return r;
 }
 
-int engine_fire(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now) {
-        Origin origin = engine_origin(engine, now, "escalate");
+static int work_on(const Engine *engine, Store *store, int kind, uint64_t id, Work work,
+                   const char *verb, int64_t until, int64_t now) {
+        Origin origin = engine_origin(engine, now, verb);
         Change *change;
         int r;
 
         r = change_begin(store, &change);
         if (r < 0)
                 return r;
-        r = fire_in(engine, change, kind, id, now);
+        r = work_in(engine, change, kind, id, work, until, now);
         if (r == 0)
                 return change_apply(change, &origin);
         change_drop(change);
         return r;
 }
 
-int engine_settle(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now) {
+int engine_recompute(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now) {
+        return work_on(engine, store, kind, id, recompute, "recompute", 0, now);
+}
+
+static int fire_before(const Engine *engine, Store *store, int kind, uint64_t id, int64_t until,
+                       int64_t now) {
+        int r = work_on(engine, store, kind, id, fire_next, "escalate", until, now);
+
+        if (r != -ESTALE)
+                return r;
+        r = engine_recompute(engine, store, kind, id, now);
+        return r < 0 ? r : ENGINE_RECOMPUTED;
+}
+
+int engine_fire(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now) {
+        return fire_before(engine, store, kind, id, now, now);
+}
+
+int engine_settle(const Engine *engine, Store *store, int kind, uint64_t id, const Call *call) {
+        int64_t until = call->quiet && call->at ? MIN(call->at, call->now) : call->now;
         int r;
 
         do
-                r = engine_fire(engine, store, kind, id, now);
-        while (r == 0);
+                r = fire_before(engine, store, kind, id, until, call->now);
+        while (r >= 0);
         return r == -ENOENT ? 0 : r;
 }

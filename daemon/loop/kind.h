@@ -20,6 +20,7 @@ typedef struct Call {
         const Actor *actor;
         int64_t now;
         int64_t at;         /* when it happened, reported later; 0: now */
+        bool quiet;         /* history is taken over: of what is past already nobody hears */
         const void *fields; /* a record of the kind's type with the values given */
         FieldMask given;
         const char *note;  /* or NULL */
@@ -41,6 +42,7 @@ typedef struct Step {
         Case *item;             /* as it will be: the fields given are in place already */
         const FieldMask *given; /* which those are */
         const char *note;       /* or NULL */
+        int64_t quiet_until;    /* of a quiet call: what lies before passes in silence; else 0 */
         int to;     /* the state it will enter: the table's, an effect may choose another */
         bool raise; /* reopened: one rung up the ladder, and somebody hears of it at once */
         Refusal *refusal;

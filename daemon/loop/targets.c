@@ -19,6 +19,7 @@ typedef struct KindTargets {
 
 struct Engine {
         const Policy *policy;
+        PolicyVersion version;
         const Kind *const *kinds;
         FindUnit find_unit;
         Zone *zone;
@@ -29,6 +30,38 @@ struct Engine {
 
 const Policy *engine_policy(const Engine *engine) {
         return engine->policy;
+}
+
+int engine_enter(Engine *engine, Store *store, const char *by, int64_t now) {
+        Origin origin = engine_origin(engine, now, "policy");
+        PolicyVersion version = {};
+        Change *change;
+        int r;
+
+        assert(!store_has_batch(store));
+        r = change_begin(store, &change);
+        if (r < 0)
+                return r;
+        r = version_enter(change, engine->policy, by, now, &version);
+        if (r == 0 && !change_is_empty(change))
+                r = change_apply(change, &origin);
+        else
+                change_drop(change);
+        if (r == 0)
+                r = store_commit(store);
+        else
+                store_abort(store);
+        if (r == 0)
+                engine->version = (PolicyVersion){ .number = version.number,
+                                                   .since = version.since,
+                                                   .timing_version = version.timing_version,
+                                                   .timing_since = version.timing_since };
+        version_done(&version);
+        return r;
+}
+
+const PolicyVersion *engine_version(const Engine *engine) {
+        return &engine->version;
 }
 
 const Kind *const *engine_kinds(const Engine *engine) {

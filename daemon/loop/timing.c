@@ -125,6 +125,42 @@ int clock_schedule(Clock *clock, const Timing *timing) {
         return 0;
 }
 
+/* Events of a clock come in the order of their levels, so the place is found by halving. */
+int clock_level_at(const Clock *clock, const Timing *timing, int64_t level, int64_t end,
+                   int64_t instant, int64_t *ret) {
+        while (level < end) {
+                int64_t middle = level + (end - level) / 2, at;
+                int r = clock_event(clock, timing, middle, &at);
+
+                if (r < 0 && r != -EAGAIN)
+                        return r;
+                if (r == 0 && at < instant)
+                        level = middle + 1;
+                else
+                        end = middle;
+        }
+        *ret = level;
+        return 0;
+}
+
+int clock_retarget(Clock *clock, const Timing *timing, int64_t target, int64_t now) {
+        int64_t first = ladder_first_level(timing->ladder), level;
+        int r;
+
+        clock->target = clock->fixed_at ? 0 : target;
+        if (clock->level > first) {
+                r = clock_level_at(clock, timing, first, clock->level, now, &level);
+                if (r < 0)
+                        return r;
+                if (level < clock->level) {
+                        clock->cycle++;
+                        clock->level = level;
+                        clock->quiet = level - first;
+                }
+        }
+        return clock_schedule(clock, timing);
+}
+
 int clock_missed(const Clock *clock, const Timing *timing, int64_t now, int64_t level,
                  int64_t *ret) {
         int64_t instant, gone = 0, next = 0;

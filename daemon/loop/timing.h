@@ -32,6 +32,17 @@ int64_t ladder_first_level(const LadderSpec *ladder);
  * -ERANGE. */
 int clock_schedule(Clock *clock, const Timing *timing);
 
+/* The first level from `level` on, and before `end`, that has not happened at that instant; else
+ * `end`. 0 or -ERANGE. */
+int clock_level_at(const Clock *clock, const Timing *timing, int64_t level, int64_t end,
+                   int64_t instant, int64_t *ret);
+
+/* Another target, calendar or ladder for a clock that runs: its intervals stay, its events move.
+ * What has happened does not happen again: it stays at its level; or, when the last event that has
+ * happened would now lie in the future, a new cycle begins, with what would have happened by now
+ * passed in silence. 0 or -ERANGE. */
+int clock_retarget(Clock *clock, const Timing *timing, int64_t target, int64_t now);
+
 /* How many repetitions of the top rung after `level` lie in the past as well: after a downtime one
  * repetition stands for all that were missed. 0 or -ERANGE. */
 int clock_missed(const Clock *clock, const Timing *timing, int64_t now, int64_t level,

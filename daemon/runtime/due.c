@@ -140,7 +140,7 @@ static int work_once(DueTimer *due, Key *position, int64_t now) {
         if (r == 0 && first.at < now) {
                 r = engine_fire(due->engine, due->store, first.kind, first.id, now);
                 if (r != -EBADMSG && r != -ENOENT)
-                        return r;
+                        return MIN(r, 0);
                 say_failure(due, &first, r);
                 *position = next;
                 return 0;
@@ -332,7 +332,7 @@ int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
                 r = engine_fire(due->engine, due->store, first.kind, first.id, due->clock->now);
                 if (r < 0)
                         return r;
-                fired++;
+                fired += r == 0;
                 r = committer_touch(due->committer);
                 if (r < 0)
                         return r;

@@ -241,7 +241,7 @@ class Deadlines(FreshServiceTest):
         self.assertEqual(self.deadline(ticket, "followup"), "2026-03-03 11:00")
 
     def test_update_of_the_priority(self):
-        """Other targets, counted from the same beginning; the ladder begins anew."""
+        """Other targets, counted from the same beginning; nothing is raised twice."""
         ticket = self.ticket()
         self.until("2026-03-02 09:30")
         self.client.move("Update", ticket, description="无关")
@@ -250,12 +250,12 @@ class Deadlines(FreshServiceTest):
         clock = self.clock(ticket, "response")
         self.assertEqual((clock["cycle"], clock["target"], shown(clock["started_at"]),
                           shown(clock["deadline"]), shown(clock["next_at"])),
-                         (2, 7200, "2026-03-02 09:00", "2026-03-02 11:00", "2026-03-02 10:00"))
+                         (1, 7200, "2026-03-02 09:00", "2026-03-02 11:00", "2026-03-02 10:00"))
         self.assertEqual(self.deadline(ticket, "resolve"), "2026-03-02 17:00")
         self.client.move("Update", ticket, priority="normal")
         clock = self.clock(ticket, "response")
         self.assertEqual((clock["cycle"], shown(clock["deadline"]), shown(clock["next_at"])),
-                         (3, "2026-03-02 13:00", "2026-03-02 12:00"))
+                         (1, "2026-03-02 13:00", "2026-03-02 12:00"))
         self.client.move("Update", ticket, type="technical_question")
         self.assertEqual(self.deadline(ticket, "resolve"), "2026-03-03 01:00")
 
@@ -488,10 +488,10 @@ void visited: resolve stops
 void waiting_part: visit stops, resolve stops, waiting stops
 void waiting_customer: response stops, resolve stops, waiting stops
 override_warranty accepted: visit on, resolve on
-urgent received: response new, resolve new
-urgent accepted: visit new, resolve new
-urgent waiting_part: visit paused new, resolve paused new, waiting new
-urgent resolved: followup new
+urgent received: response on, resolve on
+urgent accepted: visit on, resolve on
+urgent waiting_part: visit paused, resolve paused, waiting on
+urgent resolved: followup on
 update accepted: visit on, resolve on
 comment waiting_part: visit paused, resolve paused, waiting on
 comment closed:

@@ -71,7 +71,7 @@ class Clock:
         self.target = 0
         self.level = 0
         self.pauses = []  # [since, until], until None while it lasts
-        self.deadline = self.next = None
+        self.deadline = self.next = self.planned_by = None
 
     def paused(self):
         return bool(self.pauses) and self.pauses[-1][1] is None
@@ -85,6 +85,25 @@ class Clock:
         self.fixed = fixed
         self.target = 0 if fixed else target.seconds[self.name]
         self.level = target.ladder.first_level()
+
+    def is_other(self, target):
+        """Whether it counts time otherwise than what it was planned by."""
+        old = self.planned_by
+        return (old.calendar is not target.calendar or old.ladder is not target.ladder or
+                old.seconds[self.name] != target.seconds[self.name])
+
+    def retarget(self, target, now):
+        """What has happened does not happen again; what would now only come does, in a new cycle."""
+        self.target = 0 if self.fixed else target.seconds[self.name]
+        first = target.ladder.first_level()
+        if self.level > first and not self.has_happened(target, self.level - 1, now):
+            self.cycle += 1
+            self.level = next(level for level in range(first, self.level)
+                              if not self.has_happened(target, level, now))
+
+    def has_happened(self, target, level, now):
+        instant = self.event(target, level)
+        return instant is not None and instant < now
 
     def instant_after(self, calendar, duration):
         """When it has run so long; None when it does not before its pause."""
@@ -104,10 +123,10 @@ class Clock:
             return target.calendar.add(self.fixed, offset)
         return self.instant_after(target.calendar, self.target * USEC + offset)
 
-    def event(self, target):
-        """When the next event happens: the warning, then the rungs and repetitions."""
-        if self.level > 0:
-            return self.instant(target, target.ladder.offset(self.level))
+    def event(self, target, level):
+        """When an event happens: the warning, then the rungs and repetitions."""
+        if level > 0:
+            return self.instant(target, target.ladder.offset(level))
         if self.fixed:
             allowed = max(target.calendar.elapsed(self.started, self.fixed), 0)
         else:
@@ -116,7 +135,8 @@ class Clock:
 
     def plan(self, target):
         self.deadline = self.instant(target, 0)
-        self.next = self.event(target) if self.running() else None
+        self.next = self.event(target, self.level) if self.running() else None
+        self.planned_by = target
 
 
 class Ticket:
@@ -153,8 +173,10 @@ class Ticket:
         if not alive:
             clock = self.clocks[name] = Clock(name, clock.cycle if clock else 0, at)
             clock.restart(fixed, target)
-        elif clock.fixed != fixed or (not fixed and clock.target != target.seconds[name]):
+        elif clock.fixed != fixed:
             clock.restart(fixed, target)
+        elif clock.is_other(target):
+            clock.retarget(target, at)
         clock.level = max(clock.level, target.ladder.first_level())
         if self.state in rule.pauses and not fixed:
             if not clock.paused():

@@ -14,6 +14,7 @@
 #include "loop/explain.h"
 #include "loop/history.h"
 #include "loop/request.h"
+#include "loop/version.h"
 #include "masters/product.h"
 #include "masters/unit.h"
 #include "tickets/ticket.h"
@@ -40,7 +41,7 @@ const RecordType *const *all_types(size_t *ret_n) {
         const RecordType *const roots[] = {
                 unit_table.type,    product_table.type, serial_table.type, fault_table.type,
                 ticket_table.type,  history_table.type, &escalation_type,  &notification_type,
-                request_table.type, &head_type,         &explain_type,
+                request_table.type, &head_type,         &explain_type,     &version_type,
         };
         size_t n = 0;
 

@@ -196,9 +196,9 @@ static void test_downtime(void **state) {
 
         world->now += DAYS(10);
         for (size_t i = 0; i < ELEMENTS(ids); i++)
-                assert_int_equal(
-                        engine_settle(world->engine, world->store, KIND_TICKET, ids[i], world->now),
-                        0);
+                assert_int_equal(engine_settle(world->engine, world->store, KIND_TICKET, ids[i],
+                                               &(Call){ .now = world->now }),
+                                 0);
         while (world_escalation(world, &position, &e)) {
                 assert_int_equal(e.fired_at, world->now);
                 if (STREQ(e.clock, "response"))
@@ -318,7 +318,8 @@ static void test_summaries(void **state) {
         Outbox outbox;
 
         world->now += HOURS(5);
-        assert_int_equal(engine_settle(world->engine, world->store, KIND_TICKET, id, world->now),
+        assert_int_equal(engine_settle(world->engine, world->store, KIND_TICKET, id,
+                                       &(Call){ .now = world->now }),
                          0);
         assert_int_equal(count(world, &notification_table), 1); /* all to BJ */
         assert_int_equal(take(world, 8, &outbox), 0);
@@ -328,7 +329,8 @@ static void test_summaries(void **state) {
         assert_int_equal(take(world, 8, &outbox), 1);
         id = create(world, "normal");
         world->now += HOURS(5);
-        assert_int_equal(engine_settle(world->engine, world->store, KIND_TICKET, id, world->now),
+        assert_int_equal(engine_settle(world->engine, world->store, KIND_TICKET, id,
+                                       &(Call){ .now = world->now }),
                          0);
         assert_int_equal(count(world, &notification_table), 2);
         assert_int_equal(release(world, 8), 1);

@@ -41,6 +41,9 @@ typedef struct World {
         bool created;    /* likewise */
         Refusal refusal; /* else why */
         bool unsettled;  /* a mutant: calls do not let happen first what is due */
+        bool punctual;   /* nothing is reported later */
+        /* Calls take history over: what they report happened at `now`, and is reported then. */
+        int64_t taken_over_at;
 } World;
 
 /* Loads a policy from text: 0 or CONFIG_REFUSED, see errors. */
