@@ -19,6 +19,7 @@
 #include "loop/history.h"
 #include "loop/request.h"
 #include "masters/product.h"
+#include "masters/registers.h"
 #include "masters/unit.h"
 #include "runtime/commit.h"
 #include "runtime/due.h"
@@ -234,8 +235,10 @@ static int start_runtime(App *app) {
                 .engine = app->engine,
                 .store = app->store,
                 .committer = app->committer,
+                .registers = master_registers,
                 .is_heard = bus_is_heard,
                 .announce = bus_announce,
+                .announced = bus_announced,
                 .userdata = app->bus,
         };
         int r = publisher_new(&options, &app->publisher);

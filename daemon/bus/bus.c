@@ -92,9 +92,26 @@ static int needed_permission(const BusCall *call, const BusMethod *method,
         return method->permission;
 }
 
+static int check_reader(BusCall *call) {
+        if (actor_may(&call->actor, PERMISSION_ESCALATION_READ))
+                return 0;
+        for (size_t i = 0; bus_interfaces[i]; i++)
+                if ((bus_interfaces[i]->kind &&
+                     actor_may(&call->actor, bus_interfaces[i]->kind->read)) ||
+                    (bus_interfaces[i]->reg &&
+                     actor_may(&call->actor, bus_interfaces[i]->reg->read)))
+                        return 0;
+        return refuse(&call->refusal, REFUSED_PERMISSION,
+                      "your role (%s) may read nothing; an administrator gives permissions under "
+                      "roles and access of the configuration",
+                      call->actor.role);
+}
+
 static int check_permission(BusCall *call, const BusMethod *method, const Transition *transition) {
         int permission = needed_permission(call, method, transition);
 
+        if (permission == MAY_READ_ANYTHING)
+                return check_reader(call);
         if (permission == ANYBODY || actor_may(&call->actor, (Permission)permission))
                 return 0;
         return refuse(
@@ -145,6 +162,7 @@ static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message 
         int r;
 
         bus->calls++;
+        subscriber_called(bus, sd_bus_message_get_sender(m));
         snprintf(call.actor_name, sizeof(call.actor_name), "uid:%" PRIu32, (uint32_t)uid);
         call.actor.name = call.actor_name;
         r = run_method(&call, method, transition);
@@ -175,7 +193,8 @@ static bool is_idle_question(const BusInterface *interface, sd_bus_message *m) {
                 bus_find_method(interface, sd_bus_message_get_member(m), &transition);
 
         return sd_bus_message_get_expect_reply(m) == 0 && method &&
-               (method->permission == MAY_READ || method->permission == PERMISSION_STATUS_READ ||
+               (method->permission == MAY_READ || method->permission == MAY_READ_ANYTHING ||
+                method->permission == PERMISSION_STATUS_READ ||
                 method->permission == PERMISSION_ESCALATION_READ);
 }
 

@@ -36,9 +36,10 @@ void bus_set_due(Bus *bus, DueTimer *due);
 int bus_start(Bus *bus);
 
 /* For the publisher. */
-struct Announcement;
+struct FeedRow;
 bool bus_is_heard(void *bus);
-void bus_announce(void *bus, const struct Announcement *announcement);
+int bus_announce(void *bus, const struct FeedRow *row);
+void bus_announced(void *bus, uint64_t sequence);
 
 /* Writes the documented introspection XML of the whole service, from the tables it is built from.
  */

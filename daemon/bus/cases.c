@@ -218,7 +218,8 @@ const BusMethod case_methods[] = {
           "A page of cases, the most urgent first. Fields must be equal to those of the filter; ended (b) "
           "includes cases in a final state, as naming a state, a reference, a serial number or a phone does; "
           "rung (x) lists those at least so high on the ladder, the highest first. Begin with an empty "
-          "cursor; an empty one comes back after the last page. limit is 1 to 1000." },
+          "cursor; an empty one comes back after the last page. limit is 1 to 1000; a page also ends at about "
+          "64 KiB, so it may have fewer rows with more to come." },
         { "History", "t", "id", "aa{sv}", "events", MAY_READ, case_history,
           "Every change that somebody made, oldest first: revision, at, actor, verb, from, to, note, changes "
           "(field, before, after)." },

@@ -109,7 +109,7 @@ static const BusMethod escalation_methods[] = {
         { "List", "a{sv}su", "filter cursor limit", "aa{sv}s", "rows cursor",
           PERMISSION_ESCALATION_READ, escalation_list,
           "A page of escalations nobody has acknowledged, the highest level first; acknowledged (b) includes "
-          "the others. Filters: kind, case_id, cause, role, recipient, subcentre, dealer." },
+          "the others. Filters: kind, case_id, cause, role, recipient, subcentre, dealer. Pages as those of cases." },
         { "Acknowledge", "ta{sv}", "id options", "a{sv}", "escalation",
           PERMISSION_ESCALATION_ACKNOWLEDGE, escalation_acknowledge_call,
           "Records who took the escalation on. The clock runs on: only a transition stops it." },

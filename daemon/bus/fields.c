@@ -376,3 +376,25 @@ int fields_append(sd_bus_message *m, const RecordType *type, const void *record,
         }
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
+
+/* Of an entry besides name and value: lengths, signature, padding to eight bytes. */
+#define ENTRY_BYTES 20
+
+size_t fields_bytes(const RecordType *type, const void *record) {
+        size_t bytes = ENTRY_BYTES;
+
+        for (size_t i = 0; i < type->n_fields; i++) {
+                const Field *field = &type->fields[i];
+                const List *list = field_at(field, record);
+
+                if (field->marks & FIELD_HIDDEN || !field_is_set(field, record))
+                        continue;
+                bytes += ENTRY_BYTES + strlen(field->name) + sizeof(int64_t);
+                if (field->type == FIELD_TEXT)
+                        bytes += strlen(field_text(field, record));
+                for (size_t k = 0; field->type == FIELD_LIST && k < list->n; k++)
+                        bytes += fields_bytes(field->items,
+                                              (const char *)list->items + k * field->items->size);
+        }
+        return bytes;
+}

@@ -33,6 +33,8 @@ int fields_read(sd_bus_message *m, const RecordType *type, void *record, FieldMa
 
 /* Appends the record as a{sv}; personal fields are masked unless `personal`. */
 int fields_append(sd_bus_message *m, const RecordType *type, const void *record, bool personal);
+/* How many bytes of a message that takes, about. */
+size_t fields_bytes(const RecordType *type, const void *record);
 /* Single entries of an a{sv} that is open. */
 int entry_append_text(sd_bus_message *m, const char *key, const char *value);
 int entry_append_number(sd_bus_message *m, const char *key, char type, int64_t value);

@@ -37,6 +37,7 @@ enum {
         ANYBODY = _PERMISSION_MAX, /* who may send to us at all */
         MAY_READ,                  /* as the kind or register of the interface says */
         MAY_WRITE,
+        MAY_READ_ANYTHING, /* of any kind or register, or escalations */
 };
 
 typedef struct BusMethod {
@@ -157,7 +158,9 @@ int input_run(BusCall *call, const Input *input, const char *key, Act act, const
 typedef struct RowSink {
         BusCall *call;
         const RecordType *type;
+        size_t bytes; /* of the rows so far, see fields_bytes() */
 } RowSink;
+/* 0, 1: with this row the page is full, negative errno. */
 int row_append(void *sink, const void *record);
 int rows_open(sd_bus_message *reply);
 int rows_close(sd_bus_message *reply);
@@ -181,10 +184,15 @@ int history_append(BusCall *call, const Key *prefix, const RecordType *type);
 
 int bus_subscribe(BusCall *call);
 int bus_unsubscribe(BusCall *call);
+/* Whoever calls reads what it is sent. */
+void subscriber_called(Bus *bus, const char *name);
 void subscribers_done(Bus *bus);
 /* For the due timer: asks whether a time source keeps the clock right. */
 void time_source_ask(void *bus);
 void check_done(Bus *bus);
+
+/* A page of the change feed. */
+int bus_changes(BusCall *call);
 
 /* Runs the check in a helper process and answers when it ends. */
 int bus_check(BusCall *call);

@@ -354,8 +354,23 @@ static const BusMethod manager_methods[] = {
           "overdue, waiting, unarmed (always 0), escalations_open, notifications, sequence (of the journal), "
           "store_used and store_size (bytes), calls, changes, commits (since the start), warnings." },
         { "Subscribe", "", "", "", "", ANYBODY, bus_subscribe,
-          "Signals about what is in the caller's scope are sent to the caller from now on." },
+          "Signals about what is in the caller's scope are sent to the caller from now on. They are hints, sent "
+          "after the commit: whoever must miss nothing reads with Changes. After 4096 signals without any call of "
+          "the subscriber none is sent to it until it calls again." },
         { "Unsubscribe", "", "", "", "", ANYBODY, bus_unsubscribe, "Ends that." },
+        { "Changes", "tu", "since limit", "aa{sv}t", "changes next", MAY_READ_ANYTHING, bus_changes,
+          "The changes after the one with the number since, oldest first, as far as they are in the caller's scope: "
+          "a row for each case, escalation or piece of master data changed, with sequence, time, actor, verb, what "
+          "(ticket, escalation, unit, ...), id or code, state, revision, subcentre, dealer; of an escalation also "
+          "kind, case_id, cause, level, recipient; left (b): the change has taken it out of the caller's scope; "
+          "removed (b): it is gone. No personal data. since 0 begins with the oldest change that is kept. next is "
+          "where to go on: it moves on past what is not the caller's, and equals since only when there is nothing "
+          "new. A page has whole changes: it ends with the change that reaches limit rows (at most 1000) or about "
+          "64 KiB, or after 2000 changes looked at, so it may be empty with more to come. limit 0 answers only "
+          "next: the newest number, to begin from. ChangesGone: the changes after since are not kept any more, or "
+          "since was lost by a restore; then read the lists anew and go on from the newest number. Numbers only "
+          "grow; they have gaps where changes are not the caller's, and where a restore has begun a new epoch "
+          "(the upper 24 bits)." },
         { "Check", "", "", "tas", "records faults", PERMISSION_ADMIN_CHECK, bus_check,
           "Proves the whole store: every record intact, every index and tally right, the journal gapless and "
           "chained, every open case armed, every rung once and in order. Runs beside the service." },
@@ -369,9 +384,17 @@ static const BusMethod manager_methods[] = {
         {},
 };
 
+static const BusSignal manager_signals[] = {
+        { "Advanced", "t", "sequence",
+          "There are changes up to this one for the subscriber of which no other signal tells: in master data, in "
+          "escalations that somebody took on. Changes tells them." },
+        {},
+};
+
 const BusInterface manager_interface = {
         .name = AFTERSALES_MANAGER,
         .methods = manager_methods,
+        .signals = manager_signals,
         .doc = "The service as a whole.",
 };
 

@@ -85,7 +85,7 @@ static int master_get(BusCall *call) {
                 return refuse(&call->refusal, REFUSED_NOT_FOUND, "there is no %s %s", reg->name,
                               code);
         if (r == 0)
-                r = row_append(&(RowSink){ call, reg->table->type }, record);
+                r = row_append(&(RowSink){ .call = call, .type = reg->table->type }, record);
         record_done(reg->table->type, record);
         return MIN(r, 0);
 }
@@ -126,7 +126,7 @@ const BusMethod master_methods[] = {
           "Everything that is known under a code." },
         { "List", "a{sv}su", "filter cursor limit", "aa{sv}s", "rows cursor", MAY_READ, master_list,
           "A page of records in the order of their codes. Begin with an empty cursor; an empty one comes back "
-          "after the last page. limit is 1 to 1000." },
+          "after the last page. limit is 1 to 1000; a page also ends at about 64 KiB." },
         { "History", "s", "code", "aa{sv}", "events", MAY_READ, master_history,
           "Every change that somebody made, oldest first." },
         {},

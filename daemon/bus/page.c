@@ -9,10 +9,12 @@
 #include "loop/history.h"
 
 int row_append(void *userdata, const void *record) {
-        const RowSink *sink = userdata;
+        RowSink *sink = userdata;
+        int r = fields_append(sink->call->reply, sink->type, record,
+                              actor_may(&sink->call->actor, PERMISSION_PERSONAL_READ));
 
-        return fields_append(sink->call->reply, sink->type, record,
-                             actor_may(&sink->call->actor, PERMISSION_PERSONAL_READ));
+        sink->bytes += fields_bytes(sink->type, record);
+        return r < 0 ? r : sink->bytes >= PAGE_BYTES_MAX;
 }
 
 static int check_limit(uint32_t limit, Refusal *refusal) {
@@ -59,7 +61,7 @@ int page_answer(BusCall *call, const RecordType *type, const char *ended_key, Li
                              { call->interface->kind ? "rung" : NULL, 'x', &page.filter.rung,
                                false },
                              {} };
-        RowSink sink = { call, type };
+        RowSink sink = { .call = call, .type = type };
         char next[LIST_CURSOR_SIZE];
         int r;
 

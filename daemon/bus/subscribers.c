@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Signals go to those who have subscribed, one by one, and only about what their scope lets them
- * see; a broadcast would reach every user of the machine. A subscriber that misses one sees the gap
- * in the sequence numbers. */
+ * see; a broadcast would reach every user of the machine. They are hints: what a subscriber has
+ * missed, Changes tells. */
 
 #include <errno.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "aftersales/bus.h"
 #include "base/log.h"
 #include "bus/areas.h"
-#include "runtime/publish.h"
+#include "loop/feed.h"
 
 /* Above this the bus does not keep up, and signals are left out rather than piled up. */
 #define QUEUED_MAX 4096
@@ -19,6 +19,9 @@ struct Subscriber {
         sd_bus_track *track; /* holds the one name; gone when it leaves the bus */
         char *name;
         Actor actor;
+        unsigned ahead; /* signals sent since it last called */
+        bool hears;     /* of the commit being announced something that no signal has told */
+        bool heard;     /* one has told something of it */
 };
 
 static void subscriber_done(Subscriber *subscriber) {
@@ -92,6 +95,12 @@ int bus_unsubscribe(BusCall *call) {
         return 0;
 }
 
+void subscriber_called(Bus *bus, const char *name) {
+        for (size_t i = 0; i < bus->n_subscribers; i++)
+                if (STREQ(bus->subscribers[i].name, name))
+                        bus->subscribers[i].ahead = 0;
+}
+
 void subscribers_done(Bus *bus) {
         while (bus->n_subscribers > 0)
                 remove_at(bus, bus->n_subscribers - 1);
@@ -105,64 +114,97 @@ bool bus_is_heard(void *userdata) {
         return bus->n_subscribers > 0;
 }
 
-static const char *interface_of(const Kind *kind) {
+/* ---- what they hear ---- */
+
+static const char *interface_of(const char *kind) {
         for (size_t i = 0; bus_interfaces[i]; i++)
-                if (bus_interfaces[i]->kind == kind)
+                if (bus_interfaces[i]->kind && STREQ(bus_interfaces[i]->kind->name, kind))
                         return bus_interfaces[i]->name;
         return NULL;
 }
 
-static int make_changed(Bus *bus, const Announcement *a, sd_bus_message **ret) {
-        int r = sd_bus_message_new_signal(bus->bus, ret, AFTERSALES_PATH, interface_of(a->kind),
-                                          "Changed");
+static int make_changed(Bus *bus, const char *interface, const FeedRow *row, sd_bus_message **ret) {
+        int r = sd_bus_message_new_signal(bus->bus, ret, AFTERSALES_PATH, interface, "Changed");
 
         return r < 0 ? r
-                     : sd_bus_message_append(*ret, "tstt", a->item->id,
-                                             enum_name(a->kind->state_names, a->item->state),
-                                             a->item->revision, a->sequence);
+                     : sd_bus_message_append(*ret, "tstt", row->id, row->state, row->revision,
+                                             row->sequence);
 }
 
-static int make_escalated(Bus *bus, const Announcement *a, sd_bus_message **ret) {
-        const Escalation *e = a->escalation;
+static int make_escalated(Bus *bus, const FeedRow *row, sd_bus_message **ret) {
         int r = sd_bus_message_new_signal(bus->bus, ret, AFTERSALES_PATH, AFTERSALES_ESCALATIONS,
                                           "Escalated");
 
         return r < 0 ? r
-                     : sd_bus_message_append(*ret, "tststst", e->id, a->kind->name, e->case_id,
-                                             enum_name(&cause_names, e->cause), (uint64_t)e->level,
-                                             e->recipient, a->sequence);
+                     : sd_bus_message_append(*ret, "tststst", row->id, row->kind, row->case_id,
+                                             row->cause, (uint64_t)row->level, row->recipient,
+                                             row->sequence);
 }
 
-static bool may_hear(const Subscriber *subscriber, const Announcement *a) {
-        const Actor *actor = &subscriber->actor;
+static int make_advanced(Bus *bus, uint64_t sequence, sd_bus_message **ret) {
+        int r = sd_bus_message_new_signal(bus->bus, ret, AFTERSALES_PATH, AFTERSALES_MANAGER,
+                                          "Advanced");
 
-        if (a->item)
-                return actor_may(actor, a->kind->read) &&
-                       actor_in_scope(actor, a->item->subcentre, a->item->dealer);
-        return actor_may(actor, PERMISSION_ESCALATION_READ) &&
-               actor_in_scope(actor, a->escalation->subcentre, a->escalation->dealer);
+        return r < 0 ? r : sd_bus_message_append(*ret, "t", sequence);
 }
 
-void bus_announce(void *userdata, const Announcement *announcement) {
+/* The bus keeps what a subscriber does not read, on our account: whoever has not called for so many
+ * signals gets no more of them. */
+static void send_to(Bus *bus, Subscriber *subscriber, sd_bus_message *m) {
+        uint64_t queued = 0;
+        int r;
+
+        sd_bus_get_n_queued_write(bus->bus, &queued);
+        if (queued > QUEUED_MAX || subscriber->ahead >= SIGNALS_AHEAD_MAX)
+                return;
+        subscriber->ahead++;
+        r = sd_bus_message_set_destination(m, subscriber->name);
+        if (r >= 0)
+                r = sd_bus_send(bus->bus, m, NULL);
+        if (r < 0)
+                log_warning("a signal could not be sent: %s", strerror(-r));
+}
+
+/* The signal of its own that a row has, if any. */
+static int make_signal(Bus *bus, const FeedRow *row, FeedSight sight, sd_bus_message **ret) {
+        const char *interface = interface_of(row->what);
+
+        if (interface && !row->removed)
+                return make_changed(bus, interface, row, ret);
+        if (sight == FEED_SEEN && row->cause && row->kind && row->revision == 1)
+                return make_escalated(bus, row, ret);
+        return 0;
+}
+
+int bus_announce(void *userdata, const FeedRow *row) {
         Bus *bus = userdata;
 
         for (size_t i = 0; i < bus->n_subscribers; i++) {
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-                uint64_t queued = 0;
-                int r;
+                Subscriber *subscriber = &bus->subscribers[i];
+                FeedSight sight = feed_sight(&subscriber->actor, row);
 
-                if (!may_hear(&bus->subscribers[i], announcement))
+                if (sight == FEED_HIDDEN)
                         continue;
-                sd_bus_get_n_queued_write(bus->bus, &queued);
-                if (queued > QUEUED_MAX)
-                        return;
-                r = announcement->item ? make_changed(bus, announcement, &m)
-                                       : make_escalated(bus, announcement, &m);
-                if (r >= 0)
-                        r = sd_bus_message_set_destination(m, bus->subscribers[i].name);
-                if (r >= 0)
-                        r = sd_bus_send(bus->bus, m, NULL);
-                if (r < 0)
-                        log_warning("a signal could not be sent: %s", strerror(-r));
+                subscriber->hears = true;
+                if (make_signal(bus, row, sight, &m) >= 0 && m) {
+                        subscriber->heard = true;
+                        send_to(bus, subscriber, m);
+                }
+        }
+        return 0;
+}
+
+void bus_announced(void *userdata, uint64_t sequence) {
+        Bus *bus = userdata;
+
+        for (size_t i = 0; i < bus->n_subscribers; i++) {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+                Subscriber *subscriber = &bus->subscribers[i];
+
+                if (subscriber->hears && !subscriber->heard &&
+                    make_advanced(bus, sequence, &m) >= 0)
+                        send_to(bus, subscriber, m);
+                subscriber->hears = subscriber->heard = false;
         }
 }

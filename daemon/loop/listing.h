@@ -17,6 +17,7 @@ typedef struct ListFilter {
         const Actor *actor; /* whose scope bounds the list; NULL: no scope */
 } ListFilter;
 
+/* 0, > 0: the page is full with this one, < 0. */
 typedef int (*ListRow)(void *userdata, const void *record);
 
 /* 0, > 0 refused, negative errno; see store_list(). */

@@ -47,7 +47,7 @@ static void log_summary(const Notification *n) {
                n->recipient);
 }
 
-static void publish_escalation(Publisher *p, uint64_t sequence, Slice value) {
+static void log_raised(Publisher *p, Slice value) {
         int64_t late_after = engine_policy(p->options.engine)->late_after * USEC_PER_SEC;
         const Kind *kind;
         Escalation e;
@@ -55,21 +55,13 @@ static void publish_escalation(Publisher *p, uint64_t sequence, Slice value) {
         if (record_decode(&escalation_type, value, &e) < 0)
                 return;
         kind = engine_kind(p->options.engine, e.kind);
-        if (e.revision == 1 && kind) {
-                Announcement announcement = { .sequence = sequence,
-                                              .kind = kind,
-                                              .escalation = &e };
-
-                /* What comes late is logged in one line for each recipient, when the summary is
-                 * ready. */
-                if (e.fired_at - e.due_at <= late_after)
-                        log_escalation(kind, &e);
-                p->options.announce(p->options.userdata, &announcement);
-        }
+        /* What comes late is logged in one line for each recipient, when the summary is ready. */
+        if (e.revision == 1 && kind && e.fired_at - e.due_at <= late_after)
+                log_escalation(kind, &e);
         record_done(&escalation_type, &e);
 }
 
-static void publish_summary(Slice value) {
+static void log_ready(Slice value) {
         Notification n;
 
         if (record_decode(&notification_type, value, &n) < 0)
@@ -79,55 +71,53 @@ static void publish_summary(Slice value) {
         record_done(&notification_type, &n);
 }
 
-static void publish_case(Publisher *p, const Kind *kind, uint64_t sequence, Slice value) {
-        _cleanup_free_ Case *c = calloc(1, kind->table->type->size);
+static void log_record(Publisher *p, const JournalRecord *record) {
+        Cursor cursor = cursor_over(record->effects);
+        JournalEffect effect;
 
-        if (!c || record_decode(kind->table->type, value, c) < 0)
-                return;
-        p->options.announce(p->options.userdata,
-                            &(Announcement){ .sequence = sequence, .kind = kind, .item = c });
-        record_done(kind->table->type, c);
+        while (journal_next_effect(&cursor, &effect) == 0) {
+                if (effect.value.size == 0)
+                        continue;
+                if (effect.table == escalation_table.number)
+                        log_raised(p, effect.value);
+                else if (effect.table == notification_table.number)
+                        log_ready(effect.value);
+        }
 }
 
-static void publish_effect(Publisher *p, uint64_t sequence, const JournalEffect *effect,
-                           bool heard) {
-        if (effect->value.size == 0)
-                return;
-        if (effect->table == escalation_table.number)
-                publish_escalation(p, sequence, effect->value);
-        else if (effect->table == notification_table.number)
-                publish_summary(effect->value);
-        else if (heard)
-                for (const Kind *const *kind = engine_kinds(p->options.engine); *kind; kind++)
-                        if ((*kind)->table->number == effect->table)
-                                publish_case(p, *kind, sequence, effect->value);
+static void publish_record(Publisher *p, const JournalRecord *record) {
+        Feed feed = {
+                .kinds = engine_kinds(p->options.engine),
+                .registers = p->options.registers,
+                .row = p->options.announce,
+                .userdata = p->options.userdata,
+        };
+
+        log_record(p, record);
+        if (p->options.is_heard(p->options.userdata) && feed_record(&feed, record) < 0)
+                log_warning("change %" PRIu64 " could not be announced: out of memory",
+                            record->sequence);
 }
 
 void publisher_run(Publisher *p) {
         Store *store = p->options.store;
-        bool heard = p->options.is_heard(p->options.userdata);
         uint64_t sequence = store_head(store)->published;
 
+        if (sequence >= store_head(store)->sequence)
+                return;
         while (sequence < store_head(store)->sequence) {
-                JournalEffect effect;
                 JournalRecord record;
-                Cursor cursor;
-                int r;
+                int r = store_journal_next(store, &sequence, &record);
 
-                r = store_journal_next(store, &sequence, &record);
-                if (r == -ENOENT) {
+                if (r == -ENOENT)
                         sequence = store_head(store)->sequence;
-                        break;
-                }
-                if (r < 0) {
+                else if (r < 0)
                         log_error("cannot read journal record %" PRIu64 ": %s", sequence,
                                   strerror(-r));
-                        continue;
-                }
-                cursor = cursor_over(record.effects);
-                while (journal_next_effect(&cursor, &effect) == 0)
-                        publish_effect(p, sequence, &effect, heard);
+                else
+                        publish_record(p, &record);
         }
+        p->options.announced(p->options.userdata, sequence);
         store_note_published(store, sequence);
         store_release(store);
 }

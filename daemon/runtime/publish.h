@@ -6,25 +6,21 @@
  * between repeats an announcement rather than lose it. */
 
 #include "loop/engine.h"
+#include "loop/feed.h"
 #include "runtime/commit.h"
 
 typedef struct Publisher Publisher;
-
-/* One thing that happened: a case changed, or an escalation was raised. */
-typedef struct Announcement {
-        uint64_t sequence; /* of the journal record */
-        const Kind *kind;
-        const Case *item;             /* a case that changed, else NULL */
-        const Escalation *escalation; /* one that was raised, else NULL */
-} Announcement;
 
 typedef struct PublisherOptions {
         const Engine *engine;
         Store *store;
         Committer *committer;
+        const Register *const *registers; /* all master data; NULL-terminated */
         /* Whether anybody listens; without, only escalations are looked at. */
         bool (*is_heard)(void *userdata);
-        void (*announce)(void *userdata, const Announcement *announcement);
+        /* Each row of each change, and after the last one that this was all. */
+        int (*announce)(void *userdata, const FeedRow *row);
+        void (*announced)(void *userdata, uint64_t sequence);
         void *userdata;
 } PublisherOptions;
 

@@ -105,7 +105,7 @@ int store_list(Store *store, const ListQuery *query, char ret_cursor[static LIST
                 record_done(query->table->type, record);
                 if (r < 0)
                         break;
-                rows += verdict == LIST_TAKE;
+                rows = r > 0 ? query->limit : rows + (verdict == LIST_TAKE);
         }
         if (r < 0 && r != -ENOENT)
                 return r;

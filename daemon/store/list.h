@@ -25,6 +25,7 @@ typedef struct ListQuery {
         /* Whether an entry of an index that tables share is one of this table's; NULL: all are. */
         bool (*ours)(void *userdata, const Key *entry);
         ListVerdict (*want)(void *userdata, const void *record);
+        /* 0, > 0: this page is full, < 0. */
         int (*row)(void *userdata, const void *record);
         void *userdata;
 } ListQuery;

@@ -35,6 +35,9 @@
 
 #define PAGE_ROWS_MAX          1000  /* rows of one List page */
 #define PAGE_SCAN_MAX          10000 /* records looked at for one List page */
+#define PAGE_BYTES_MAX         65536 /* a page ends with the row or change that reaches it */
+#define CHANGES_SCAN_MAX       2000  /* changes looked at for one page of Changes */
+#define SIGNALS_AHEAD_MAX      4096  /* that a subscriber gets without calling anything */
 #define EXPLAIN_STRETCHES_MAX  1000  /* of one clock that Explain tells; its first ones */
 #define CASE_STRETCHES_MAX     64    /* times that one case can wait */
 #define REPEATS_LOOKED_AT      100   /* earlier tickets of a unit when a repair comes in */

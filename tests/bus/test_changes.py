@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The change feed: everything that happened, once, in order, to those whose it is; and that nobody
+who does not read keeps the others waiting."""
+
+import time
+
+from harness import (FreshServiceTest, POLICY, REGION, ServiceTest, figure, needs_root, variants)
+
+CASE_KEYS = {"sequence", "time", "actor", "verb", "what", "id", "state", "revision", "subcentre",
+             "dealer", "left", "removed"}
+ESCALATION_KEYS = {"sequence", "time", "actor", "verb", "what", "id", "revision", "subcentre",
+                   "dealer", "kind", "case_id", "cause", "level", "recipient", "left", "removed"}
+MASTER_KEYS = {"sequence", "time", "actor", "verb", "what", "code", "revision", "left", "removed"}
+
+
+def changes(client, since=0, limit=1000):
+    """One page."""
+    return client.call("Manager", "Changes", "tu", since, limit)
+
+
+def newest(client):
+    rows, sequence = changes(client, 0, 0)
+    assert rows == []
+    return sequence
+
+
+def follow(client, since=0, limit=1000):
+    """All pages from there on: (rows, next)."""
+    everything = []
+    while True:
+        rows, after = changes(client, since, limit)
+        everything += rows
+        if after == since:
+            assert rows == []
+            return everything, since
+        assert after > since
+        since = after
+
+
+def brief(rows):
+    return [(row["verb"], row["what"], row.get("id", row.get("code")), row.get("state"),
+             row["revision"]) for row in rows]
+
+
+class Feed(FreshServiceTest):
+    def test_rows(self):
+        since = newest(self.client)
+        self.assertEqual(since, self.client.status()["sequence"])
+        ticket = self.ticket(customer_name="李四", phone="000-1", address="长安街 1 号",
+                             description="不制冷")
+        self.client.move("Dispatch", ticket, dealer="BJ-1")
+        self.client.call("Units", "Update", "sa{sv}", "BJ-1", variants({"contact": "000-2"}))
+        rows, after = changes(self.client, since)
+        self.assertEqual(brief(rows), [
+            ("Tickets.Create", "ticket", ticket, "received", 1),
+            ("Tickets.Dispatch", "ticket", ticket, "dispatched", 2),
+            ("Units.Update", "unit", "BJ-1", None, 2)])
+        self.assertEqual([row["sequence"] for row in rows], [since + 1, since + 2, since + 3])
+        self.assertEqual(after, since + 3)
+        self.assertEqual(set(rows[0]) | {"dealer"}, CASE_KEYS)
+        self.assertEqual(set(rows[1]), CASE_KEYS)
+        self.assertEqual(set(rows[2]), MASTER_KEYS)
+        self.assertEqual((rows[1]["subcentre"], rows[1]["dealer"], rows[1]["time"]),
+                         ("BJ", "BJ-1", self.client.now()))
+        self.assertRegex(rows[1]["actor"], r"^uid:\d+$")
+        for value in ("李四", "000-1", "000-2", "长安街", "不制冷"):
+            self.assertNotIn(value, repr(rows))
+        self.assertEqual(changes(self.client, after), [[], after])
+
+    def test_escalations(self):
+        ticket = self.ticket(dealer="BJ-1")
+        since = newest(self.client)
+        self.until("2026-03-02 12:30")
+        warning, = self.client.escalations(ticket)
+        self.client.call("Escalations", "Acknowledge", "ta{sv}", warning["id"], {})
+        rows, _ = follow(self.client, since)
+        raised, taken = (row for row in rows if row["what"] == "escalation")
+        self.assertEqual(set(raised), ESCALATION_KEYS - {"level"})  # a warning has level 0
+        self.assertEqual((raised["id"], raised["case_id"], raised["kind"], raised["cause"],
+                          raised["recipient"], raised["revision"], raised["actor"]),
+                         (warning["id"], ticket, "ticket", "warning", warning["recipient"], 1,
+                          "daemon"))
+        self.assertEqual((taken["id"], taken["revision"], taken["verb"]),
+                         (warning["id"], 2, "Escalations.Acknowledge"))
+
+    def test_refused_calls_are_no_changes(self):
+        since = newest(self.client)
+        with self.refused("UnknownField"):
+            self.ticket(nonsense=1)
+        self.assertEqual(changes(self.client, since), [[], since])
+
+    def test_from_the_beginning(self):
+        """The first change of all is told; every number comes once, in order."""
+        rows, after = follow(self.client)
+        first = rows[0]["sequence"]  # what the daemon notes for itself is not told
+        self.assertLess(first, 5)
+        self.assertEqual([row["code"] for row in rows[:3]], ["HQ", "TECH", "PARTS"])
+        self.assertEqual([row["sequence"] for row in rows], list(range(first, after + 1)))
+
+    def test_pages(self):
+        for _ in range(40):
+            self.ticket()
+        self.until("2026-03-02 12:30")  # one change for each, of two rows
+        whole, end = follow(self.client)
+        self.assertEqual(end, newest(self.client))
+        self.assertGreater(len(whole), 120)
+        for limit in (1, 2, 3, 7, len(whole) - 1, len(whole), 1000):
+            with self.subTest(limit=limit):
+                self.assertEqual(follow(self.client, 0, limit), (whole, end))
+        for since in range(1, end + 1):
+            rows, after = changes(self.client, since, 1)
+            expected = [row for row in whole if row["sequence"] == since + 1]
+            self.assertEqual((rows, after), (expected, min(since + 1, end)))
+        with self.refused("InvalidValue", "1000"):
+            changes(self.client, 0, 1001)
+
+    def test_beyond_the_end(self):
+        end = newest(self.client)
+        for since in (end + 1, end + 1000, 1 << 40 | 1, 2**64 - 1):
+            with self.refused("ChangesGone", f"no change {since}", f"1 to {end}"):
+                changes(self.client, since)
+
+    def test_kept_over_a_restart(self):
+        since = newest(self.client)
+        ticket = self.ticket()
+        before = changes(self.client, since)
+        self.service.restart(self.client.now(), kill=True)
+        self.assertEqual(changes(self.client, since), before)
+        self.client.move("Comment", ticket, note="注")
+        rows, _ = changes(self.client, before[1])
+        self.assertEqual([row["sequence"] for row in rows], [since + 2])
+
+    def test_a_page_is_bounded_in_bytes(self):
+        since = newest(self.client)
+        for _ in range(600):
+            self.ticket()
+        rows, after = changes(self.client, since)
+        self.assertLess(len(rows), 600)
+        self.assertLess(after, newest(self.client))
+        self.assertEqual([row["sequence"] for row in follow(self.client, since)[0]],
+                         list(range(since + 1, since + 601)))
+
+    def test_speed(self):
+        for _ in range(20):
+            self.client.calls([self.client.message("Tickets", "Create", "a{sv}", variants(
+                {"type": "repair", "region": REGION, "description": "不制冷" * 20}))] * 250)
+        begun = time.monotonic()
+        rows, _ = follow(self.client)
+        seconds = time.monotonic() - begun
+        self.assertGreater(len(rows), 5000)
+        figure(f"Changes tells {len(rows) / seconds:,.0f} rows a second, in pages of 1000")
+
+
+class Keep(FreshServiceTest):
+    POLICY = POLICY.read_text("utf-8").replace("requests:", "journal: {keep: 2h}\n\nrequests:")
+
+    def test_too_late(self):
+        early = newest(self.client)
+        oldest = follow(self.client)[0][0]["sequence"]
+        ticket = self.ticket()
+        self.until("2026-03-02 11:30")
+        # Nothing is removed while nothing is written.
+        self.assertEqual(follow(self.client)[0][0]["sequence"], oldest)
+        for i in range(early):  # each removes up to two
+            self.client.move("Comment", ticket, note=f"注 {i}")
+        rows, end = follow(self.client)
+        first = rows[0]["sequence"]
+        self.assertEqual(first, early + 2)  # the comments are not old yet
+        self.assertEqual([row["sequence"] for row in rows], list(range(first, end + 1)))
+        for since in (1, early, first - 2):
+            with self.refused("ChangesGone", f"oldest kept is {first}", "journal.keep",
+                              "limit 0"):
+                changes(self.client, since)
+        # Whoever has seen the last one removed has missed nothing.
+        self.assertEqual(follow(self.client, first - 1), (rows, end))
+        self.service.restart(self.client.now())
+        self.assertEqual(follow(self.client, first - 1), (rows, end))
+        with self.refused("ChangesGone"):
+            changes(self.client, first - 2)
+
+
+@needs_root
+class Scope(FreshServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.clients = {
+            "centre": self.service.client("daemon"),
+            "BJ": self.service.client("games"), "SH": self.service.client("man"),
+            "BJ-1": self.service.client("mail"), "SH-1": self.service.client("irc", ["lp"]),
+            "auditor": self.service.client("news"), "notifier": self.service.client("www-data"),
+        }
+
+    def seen(self, name, since):
+        """What somebody sees, without master data."""
+        return [row for row in follow(self.clients[name], since)[0] if "id" in row]
+
+    def test_everybody_sees_their_own(self):
+        since = newest(self.client)
+        tickets = {dealer: self.ticket(dealer=dealer, region=region) for dealer, region in (
+            ("BJ-1", REGION), ("BJ-2", REGION), ("SH-1", "310115"), ("SH-2", "310104"))}
+        self.until("2026-03-02 12:30")  # a warning for each
+        for ticket in tickets.values():
+            self.client.move("Dispatch", ticket)
+        whole, end = follow(self.client, since)
+        self.assertEqual(len([row for row in whole if row["what"] == "escalation"]), 4)
+        for name, dealers in (("centre", set(tickets)), ("auditor", set(tickets)),
+                              ("BJ", {"BJ-1", "BJ-2"}), ("SH", {"SH-1", "SH-2"}),
+                              ("BJ-1", {"BJ-1"}), ("SH-1", {"SH-1"})):
+            with self.subTest(who=name):
+                rows, after = follow(self.clients[name], since)
+                self.assertEqual(rows, [row for row in whole if row["dealer"] in dealers])
+                self.assertEqual(after, end)
+                self.assertEqual(follow(self.clients[name], since, 1)[0], rows)
+        self.assertEqual(self.seen("notifier", since),
+                         [row for row in whole if row["what"] == "escalation"])
+
+    def test_master_data_by_permission(self):
+        since = newest(self.client)
+        self.client.call("Units", "Update", "sa{sv}", "BJ-1", variants({"contact": "000-2"}))
+        self.client.call("Products", "Update", "sa{sv}", "AC-1", variants({"name": "空调"}))
+        both = [("unit", "BJ-1"), ("product", "AC-1")]
+        for name, expected in (("SH", both), ("SH-1", both[1:]), ("notifier", [])):
+            rows, after = follow(self.clients[name], since)
+            self.assertEqual([(row["what"], row["code"]) for row in rows], expected, name)
+            self.assertEqual(after, since + 2)
+
+    def test_who_may_read_nothing(self):
+        with self.refused("NotPermitted", "nothing"):
+            changes(self.service.client("nobody"))
+
+    def test_a_transfer(self):
+        """Whoever loses a ticket sees that, and nothing of what comes after it."""
+        ticket = self.ticket(dealer="BJ-1")
+        self.client.move("Dispatch", ticket)
+        since = newest(self.client)
+        self.clients["BJ"].move("Transfer", ticket, subcentre="SH", note="搬家")
+        self.client.move("Comment", ticket, note="注")
+        for name in ("BJ", "BJ-1"):
+            row, = self.seen(name, since)
+            self.assertEqual((row["verb"], row["id"], row["left"], row["sequence"]),
+                             ("Tickets.Transfer", ticket, True, since + 1), name)
+            self.assertNotIn("subcentre", row)
+            self.assertNotIn("dealer", row)
+        rows = self.seen("SH", since)
+        self.assertEqual([(row["verb"], row["left"], row["subcentre"]) for row in rows],
+                         [("Tickets.Transfer", False, "SH"), ("Tickets.Comment", False, "SH")])
+        self.assertEqual([row["left"] for row in self.seen("centre", since)], [False, False])
+
+    def test_another_dealer(self):
+        ticket = self.ticket(dealer="BJ-1")
+        self.client.move("Dispatch", ticket)
+        since = newest(self.client)
+        self.client.move("Decline", ticket, note="忙")
+        self.client.move("Dispatch", ticket, dealer="BJ-2")
+        row, = self.seen("BJ-1", since)
+        self.assertEqual((row["verb"], row["left"], row["id"], row["revision"]),
+                         ("Tickets.Decline", True, ticket, 3))
+        rows = self.seen("BJ", since)
+        self.assertEqual([(row["left"], row.get("dealer")) for row in rows],
+                         [(False, None), (False, "BJ-2")])
+
+    def test_signals(self):
+        """Of every change that a subscriber can read it hears, by one signal or another."""
+        listeners = {name: self.clients[name] for name in ("BJ", "SH", "BJ-1", "notifier")}
+        for listener in listeners.values():
+            listener.call("Manager", "Subscribe")
+
+        def heard(name):
+            return [(s.member, s.values[-1]) for s in listeners[name].signals()]
+
+        since = newest(self.client)
+        ticket = self.ticket(dealer="BJ-1")
+        self.client.move("Transfer", ticket, subcentre="SH", note="搬家")
+        self.assertEqual(heard("BJ"), [("Changed", since + 1), ("Changed", since + 2)])
+        self.assertEqual(heard("BJ-1"), [("Changed", since + 1), ("Changed", since + 2)])
+        self.assertEqual(heard("SH"), [("Changed", since + 2)])
+        self.client.call("Units", "Update", "sa{sv}", "BJ-1", variants({"contact": "000-2"}))
+        for name in ("BJ", "SH"):
+            self.assertEqual(heard(name), [("Advanced", since + 3)])
+        self.assertEqual(heard("BJ-1"), [])  # a dealer does not see units
+        self.assertEqual(heard("notifier"), [])
+
+
+class Bytes(ServiceTest):
+    def test_list(self):
+        """Long rows make short pages; whoever goes on while there is a cursor gets all of them."""
+        text = "不" * 600
+        numbers = [self.ticket(description=text) for _ in range(120)]
+        rows, cursor = self.client.list_page("Tickets")
+        self.assertTrue(cursor)
+        self.assertLess(len(rows), 60)
+        self.assertGreater(len(rows), 20)
+        everything = [row["id"] for row in self.client.list_all("Tickets")]
+        self.assertEqual(sorted(everything), numbers)
+        small, _ = self.client.list_page("Tickets", limit=3)
+        self.assertEqual([row["id"] for row in small], everything[:3])
+
+
+class Flood(FreshServiceTest):
+    """One who asks or subscribes and never reads; the others must not feel it."""
+
+    BYTES_MAX = 128 << 20  # that the daemon may grow to
+
+    def resident(self):
+        with open(f"/proc/{self.service.daemon.pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError("no VmRSS")
+
+    def latencies(self, calls):
+        other = self.service.client()
+        seconds = []
+        for _ in range(calls):
+            begun = time.monotonic()
+            self.ticket()
+            other.status()
+            seconds.append(time.monotonic() - begun)
+        return sorted(seconds)
+
+    def test_a_subscriber_that_never_reads(self):
+        deaf = self.service.client()
+        deaf.call("Manager", "Subscribe")
+        before = self.latencies(200)
+        creates = [self.client.message("Tickets", "Create", "a{sv}", variants(
+            {"type": "consultation", "region": REGION}))] * 1000
+        for _ in range(8):
+            self.client.calls(creates)
+        after = self.latencies(200)
+        figure(f"beside a subscriber that reads nothing: half of the calls within "
+               f"{after[100] * 1000:.1f} ms (before: {before[100] * 1000:.1f} ms), the slowest "
+               f"within {after[-1] * 1000:.0f} ms")
+        self.assertLess(after[-2], 1)
+        self.assertLess(self.resident(), self.BYTES_MAX)
+        # No more signals than the bound wait for it; once it calls, they go on.
+        signals = deaf.signals()
+        self.assertEqual(len(signals), 4096)
+        self.ticket()
+        self.assertEqual(deaf.signals(), [])
+        deaf.call("Manager", "Schema", "s", "unit")
+        self.ticket()
+        self.assertEqual([s.member for s in deaf.signals()], ["Changed"])
+
+    def test_a_reader_that_never_reads(self):
+        self.client.calls([self.client.message("Tickets", "Create", "a{sv}", variants(
+            {"type": "consultation", "region": REGION, "description": "不" * 600}))] * 1000)
+        before = self.latencies(100)
+        deaf = self.service.client()
+        question = self.client.message("Tickets", "List", "a{sv}su", {}, "", 1000)
+        asked = 1000  # unbounded pages would be 2 GB together, and the bus stops at 128 MB
+        for _ in range(asked):
+            deaf.post(question)
+        after = self.latencies(100)
+        figure(f"beside a caller who asked for {asked} lists and reads none: half of the calls "
+               f"within {after[50] * 1000:.1f} ms (before: {before[50] * 1000:.1f} ms), the "
+               f"slowest within {after[-1] * 1000:.0f} ms")
+        self.assertLess(self.resident(), self.BYTES_MAX)
