@@ -128,11 +128,21 @@ static bool went_away(const sd_bus_error *error) {
         return sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY);
 }
 
+/* Neither the daemon nor anybody else has answered: it may do so another time. */
+static bool is_away(const sd_bus_error *error) {
+        int exit_code = error->name ? exit_code_of(error->name) : EX_UNAVAILABLE;
+
+        return !error->name || is_local(error->name) || exit_code == EX_UNAVAILABLE ||
+               exit_code == EX_TEMPFAIL;
+}
+
 int client_call(Client *client, sd_bus_message *m, const char *signature, json_object **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *reply = NULL;
         int r = sd_bus_call(client->bus, m, client->timeout, &error, &reply);
 
+        if (r < 0 && client->follows && is_away(&error))
+                return -EAGAIN;
         if (r < 0 && went_away(&error)) {
                 sd_bus_error_free(&error);
                 sleep(RETRY_PAUSE_SEC);

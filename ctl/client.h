@@ -3,6 +3,7 @@
 
 /* The connection to the daemon, and what its refusals mean for the exit code. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "macro.h"
@@ -12,6 +13,7 @@ typedef struct Client {
         sd_bus *bus;
         const Report *report;
         uint64_t timeout; /* microseconds a call may take; 0: the library's own */
+        bool follows;     /* that the daemon is away is no failure: -EAGAIN, without a word */
 } Client;
 
 /* The system bus of this machine or, through ssh, of [USER@]HOST. 0 or an exit code; all of these

@@ -14,6 +14,7 @@
 typedef enum NounId {
         NOUN_STATUS,
         NOUN_CHECK,
+        NOUN_MONITOR,
         NOUN_TICKET,
         NOUN_ESCALATION,
         NOUN_UNIT,
@@ -30,6 +31,9 @@ static const Noun nouns[] = {
                           .doc = "how the daemon is: open tickets, delays, warnings" },
         [NOUN_CHECK] = { "check", AFTERSALES_MANAGER,
                          .doc = "have every record proved; ends with 1 if one is at fault" },
+        [NOUN_MONITOR] = { "monitor", AFTERSALES_MANAGER,
+                           .doc = "follow every change that is yours to see, without gaps, until "
+                                  "stopped; --json: a line each" },
         [NOUN_TICKET] = { "ticket", AFTERSALES_TICKETS, "ticket", 'T',
                           "id,state,type,priority,owner,region,product,armed_at,rung,overdue",
                           "customer tickets" },
@@ -54,6 +58,7 @@ static const Noun nouns[] = {
 
 #define ROWS    FOR_TABLES
 #define LIST    (FOR_TABLES | FOR_LISTS | FOR_FIELDS)
+#define WATCHED (LIST | FOR_WATCHING)
 #define CHANGE  (FOR_FIELDS | FOR_CHANGES)
 
 /* A transition of a ticket; the daemon knows what it needs. */
@@ -63,6 +68,7 @@ static const Noun nouns[] = {
 static const Command commands[] = {
         { N(STATUS), NULL, "", NULL, verb_status, 0, 0, 0, false },
         { N(CHECK), NULL, "", NULL, verb_check, 0, 0, 0, false },
+        { N(MONITOR), NULL, "", NULL, verb_monitor, FOR_MONITOR, 0, 0, false },
         { N(HELP), NULL, "[NOUN [VERB]]", NULL, verb_help, 0, 0, 2, true },
 
         { N(TICKET), "new", "type=TYPE region=CODE [FIELD=VALUE...]",
@@ -71,7 +77,7 @@ static const Command commands[] = {
         { N(TICKET), "list", "[FIELD=VALUE...]",
           "open tickets with these values, most urgent first; state=STATE or ended=true for "
           "others, rung=N for those at least so high",
-          verb_list, LIST, 0, 0, false },
+          verb_list, WATCHED, 0, 0, false },
         { N(TICKET), "show", "ID", "all fields and clocks of a ticket", verb_show, ROWS, 1, 1,
           false },
         { N(TICKET), "history", "ID", "who changed what, and when", verb_history, ROWS, 1, 1,
@@ -108,7 +114,7 @@ static const Command commands[] = {
         { N(ESCALATION), "list", "[FIELD=VALUE...]",
           "escalations with these values, highest first; acknowledged=false for those nobody has "
           "taken",
-          verb_list, LIST, 0, 0, false },
+          verb_list, WATCHED, 0, 0, false },
         { N(ESCALATION), "show", "ID", "all fields of an escalation", verb_show, ROWS, 1, 1,
           false },
         { N(ESCALATION), "ack", "ID", "take note of it; the clock goes on", verb_acknowledge,

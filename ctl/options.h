@@ -12,34 +12,40 @@ typedef enum OptionGroup {
         FOR_LISTS = 1 << 2,  /* of which there may be many */
         FOR_FIELDS = 1 << 3, /* commands with FIELD=VALUE words */
         FOR_CHANGES = 1 << 4,
+        FOR_WATCHING = 1 << 5, /* lists that can be watched */
+        FOR_MONITOR = 1 << 6,
 } OptionGroup;
 
 /* X(symbol, name, letter, argument, group, meaning). argument: as in help, "[=" an optional one,
  * NULL none. The options of a change have the names that they have on the bus, with hyphens. */
-#define OPTIONS(X)                                                                                 \
-        X(OPTION_HOST, "host", 'H', "=[USER@]HOST", FOR_ALL,                                       \
-          "talk to the daemon there, through ssh")                                                 \
-        X(OPTION_JSON, "json", 0, "[=pretty|short|off]", FOR_ALL,                                  \
-          "answer as JSON; pretty on a terminal unless told")                                      \
-        X(OPTION_COLOR, "color", 0, "=auto|always|never", FOR_ALL,                                 \
-          "what is overdue or waiting in colour; auto: on a terminal, without NO_COLOR")           \
-        X(OPTION_HELP, "help", 'h', NULL, FOR_ALL, "this help, or that of a command")              \
-        X(OPTION_VERSION, "version", 0, NULL, FOR_ALL, "version of this program")                  \
-        X(OPTION_COLUMNS, "columns", 0, "=A,B,...", FOR_TABLES,                                    \
-          "show these fields only; the names are those in JSON")                                   \
-        X(OPTION_NO_LEGEND, "no-legend", 0, NULL, FOR_TABLES, "no headings over tables")           \
-        X(OPTION_LIMIT, "limit", 0, "=N", FOR_LISTS, "at most N rows (1000 unless told), 0: all")  \
-        X(OPTION_STDIN, "stdin", 0, NULL, FOR_FIELDS,                                              \
-          "more fields as a JSON object on standard input; the way to give personal data")         \
-        X(OPTION_ASK, "ask", 0, NULL, FOR_FIELDS, "ask for personal data on the terminal")         \
-        X(OPTION_NOTE, "note", 0, "=TEXT", FOR_CHANGES, "a remark for the history")                \
-        X(OPTION_REVISION, "revision", 0, "=N", FOR_CHANGES,                                       \
-          "refuse if the record has changed since this revision")                                  \
-        X(OPTION_BY, "by", 0, "=PERSON", FOR_CHANGES, "the person for whom this is done")          \
-        X(OPTION_AT, "at", 0, "=TIME", FOR_CHANGES, "when it happened, if it is reported later")   \
-        X(OPTION_REQUEST_ID, "request-id", 0, "=ID", FOR_CHANGES,                                  \
-          "name of this request: repeated with it, it is done only once")                          \
-        X(OPTION_QUIET, "quiet", 'q', NULL, FOR_CHANGES,                                           \
+#define OPTIONS(X)                                                                                  \
+        X(OPTION_HOST, "host", 'H', "=[USER@]HOST", FOR_ALL,                                        \
+          "talk to the daemon there, through ssh")                                                  \
+        X(OPTION_JSON, "json", 0, "[=pretty|short|off]", FOR_ALL,                                   \
+          "answer as JSON; pretty on a terminal unless told")                                       \
+        X(OPTION_COLOR, "color", 0, "=auto|always|never", FOR_ALL,                                  \
+          "what is overdue or waiting in colour; auto: on a terminal, without NO_COLOR")            \
+        X(OPTION_HELP, "help", 'h', NULL, FOR_ALL, "this help, or that of a command")               \
+        X(OPTION_VERSION, "version", 0, NULL, FOR_ALL, "version of this program")                   \
+        X(OPTION_COLUMNS, "columns", 0, "=A,B,...", FOR_TABLES,                                     \
+          "show these fields only; the names are those in JSON")                                    \
+        X(OPTION_NO_LEGEND, "no-legend", 0, NULL, FOR_TABLES, "no headings over tables")            \
+        X(OPTION_LIMIT, "limit", 0, "=N", FOR_LISTS, "at most N rows (1000 unless told), 0: all")   \
+        X(OPTION_WATCH, "watch", 0, "[=SECONDS]", FOR_WATCHING,                                     \
+          "show the list again whenever it has changed, at most every so many seconds (1)")         \
+        X(OPTION_SINCE, "since", 0, "=SEQUENCE", FOR_MONITOR,                                       \
+          "begin after this change; 0: with the oldest kept. Without: with what comes from now on") \
+        X(OPTION_STDIN, "stdin", 0, NULL, FOR_FIELDS,                                               \
+          "more fields as a JSON object on standard input; the way to give personal data")          \
+        X(OPTION_ASK, "ask", 0, NULL, FOR_FIELDS, "ask for personal data on the terminal")          \
+        X(OPTION_NOTE, "note", 0, "=TEXT", FOR_CHANGES, "a remark for the history")                 \
+        X(OPTION_REVISION, "revision", 0, "=N", FOR_CHANGES,                                        \
+          "refuse if the record has changed since this revision")                                   \
+        X(OPTION_BY, "by", 0, "=PERSON", FOR_CHANGES, "the person for whom this is done")           \
+        X(OPTION_AT, "at", 0, "=TIME", FOR_CHANGES, "when it happened, if it is reported later")    \
+        X(OPTION_REQUEST_ID, "request-id", 0, "=ID", FOR_CHANGES,                                   \
+          "name of this request: repeated with it, it is done only once")                           \
+        X(OPTION_QUIET, "quiet", 'q', NULL, FOR_CHANGES,                                            \
           "print nothing but the number of a new ticket or the code of a new record")
 
 typedef enum OptionId {

@@ -82,10 +82,32 @@ static int list_pages(Context *context, const Columns *columns, json_object *fil
         return output_end(&context->output);
 }
 
+int list_rows(Context *context, json_object *filter, uint64_t limit, json_object **ret) {
+        _cleanup_json_ json_object *all = json_object_new_array();
+        _cleanup_free_ char *cursor = strdup("");
+
+        if (!all || !cursor)
+                return -ENOMEM;
+        do {
+                uint64_t left = limit - json_object_array_length(all);
+                uint32_t page = limit == 0 || left > PAGE_ROWS_MAX ? PAGE_ROWS_MAX : (uint32_t)left;
+                _cleanup_json_ json_object *rows = NULL;
+                int r = list_page(context, filter, page, &cursor, &rows);
+
+                for (size_t i = 0; r == 0 && i < json_object_array_length(rows); i++)
+                        r = json_append(all, json_object_get(json_object_array_get_idx(rows, i)));
+                if (r != 0)
+                        return r;
+        } while (*cursor && (limit == 0 || json_object_array_length(all) < limit));
+        *ret = TAKE_PTR(all);
+        return 0;
+}
+
 int verb_list(Context *context) {
         const char *names = context->options->value[OPTION_COLUMNS];
         _cleanup_schema_ Schema *schema = NULL;
         _cleanup_input_ Input input = {};
+        const Columns *shown;
         Columns columns;
         uint64_t limit;
         int r = list_limit(context, &limit);
@@ -101,8 +123,10 @@ int verb_list(Context *context) {
                 r = input_ask_all(context, &input, can_filter, NULL);
         if (r != 0)
                 return r;
-        return list_pages(context, context_is_json(context) && !names ? NULL : &columns,
-                          input.fields, limit);
+        shown = context_is_json(context) && !names ? NULL : &columns;
+        return context->options->value[OPTION_WATCH]
+                       ? watch_list(context, shown, input.fields, limit)
+                       : list_pages(context, shown, input.fields, limit);
 }
 
 /* ---- show, history, fields ---- */

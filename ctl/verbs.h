@@ -13,6 +13,11 @@ int verb_update(Context *context);
 int verb_history(Context *context);
 int verb_fields(Context *context);
 
+/* following */
+int verb_monitor(Context *context);
+/* Shows a list again whenever it has changed, until stopped. */
+int watch_list(Context *context, const Columns *columns, json_object *filter, uint64_t limit);
+
 /* cases */
 int verb_transition(Context *context);
 int verb_explain(Context *context);
@@ -45,6 +50,9 @@ int context_get(Context *context, const char *method, const char *signature, jso
 /* Calls one with a dictionary, keyed: for that record; all values of the answer. */
 int context_change(Context *context, const char *method, bool keyed, json_object *fields,
                    const char *signature, json_object **ret);
+
+/* Up to `limit` (0: all) rows of List of the noun, from as many pages as that takes. */
+int list_rows(Context *context, json_object *filter, uint64_t limit, json_object **ret);
 
 /* Gathers what a call's dictionary is made of: the words, the options of a change, --stdin. What
  * --ask is about comes with input_ask_all(). */
