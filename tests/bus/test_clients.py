@@ -4,12 +4,14 @@ is another user."""
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import unittest
 
-from harness import BUS_NAME, PATH, REGION, ServiceTest, TIME_LIMIT, needs_root
+from harness import BUS_NAME, PATH, REGION, ROOT, ServiceTest, TIME_LIMIT, needs_root
 
 DBUS_PROGRAM = """
 import dbus
@@ -88,6 +90,27 @@ class OtherClients(ServiceTest):
         run = self.run_program(sys.executable, "-c", DBUS_PROGRAM)
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(self.client.get(int(run.stdout))["state"], "dispatched")
+
+    @unittest.skipUnless(importlib.util.find_spec("dbus"), "python3-dbus is not installed")
+    def test_following_as_the_readme_says(self):
+        """The program of the README tells each change once, whatever number it begins with."""
+        text = (ROOT / "README.md").read_text("utf-8")
+        lines = re.search(r"^    import time\n(?:    .*\n)+", text, re.MULTILINE).group()
+        program = "import dbus\nbus = dbus.SystemBus()\n" + textwrap.dedent(lines).replace(
+            "time.sleep(1)", "break    ")
+        ticket = self.ticket()
+        self.client.move("Comment", ticket, note="注")
+        end = self.client.status()["sequence"]
+        for since, expected in ((end - 2, [f"{end - 1} ticket {ticket} Tickets.Create",
+                                           f"{end} ticket {ticket} Tickets.Comment"]),
+                                (end, []), (end + 1000, [])):
+            run = self.run_program(sys.executable, "-c",
+                                   re.sub(r"since = 0\b", f"since = {since}", program, count=1))
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertEqual(run.stdout.splitlines(), expected)
+        whole = self.run_program(sys.executable, "-c", program).stdout.splitlines()
+        self.assertIn("unit HQ Units.Create", whole[0])
+        self.assertEqual(len(set(whole)), len(whole))
 
 
 if __name__ == "__main__":
