@@ -57,7 +57,7 @@ static uint64_t count_open(StatusLine *line, const Kind *kind) {
 }
 
 static void compose(StatusLine *line, char ret[static LINE_MAX_BYTES]) {
-        const uint8_t *policy = engine_policy(line->engine)->digest;
+        const uint8_t *digest = engine_policy(line->engine)->digest;
         DueHealth health = due_health(line->due);
         uint64_t open = 0, overdue = 0;
 
@@ -66,8 +66,9 @@ static void compose(StatusLine *line, char ret[static LINE_MAX_BYTES]) {
                 overdue += count_overdue(line, *kind);
         }
         snprintf(ret, LINE_MAX_BYTES,
-                 "%" PRIu64 " open, %" PRIu64 " overdue, policy %02x%02x%02x%02x%s%s", open,
-                 overdue, policy[0], policy[1], policy[2], policy[3],
+                 "%" PRIu64 " open, %" PRIu64 " overdue, policy %" PRId64 " (%02x%02x%02x%02x)%s%s",
+                 open, overdue, engine_version(line->engine)->number, digest[0], digest[1],
+                 digest[2], digest[3],
                  health.suspect ? "; clock-suspect: nothing is escalated" : "",
                  health.behind ? "; catching up with what was due" : "");
         if (!store_has_batch(line->store))

@@ -165,7 +165,7 @@ class Service(GuestTest):
     def test_status_line(self):
         reference = self.ctl("ticket new type=consultation region=110105", user="clerk")
         self.assertTrue(reference)
-        wait_for(lambda: re.fullmatch(r"[1-9]\d* open, 0 overdue, policy [0-9a-f]{8}.*",
+        wait_for(lambda: re.fullmatch(r"[1-9]\d* open, 0 overdue, policy \d+ \([0-9a-f]{8}\)",
                                       self.machine.property("StatusText")), "a status line")
 
     # -- who may --
