@@ -161,17 +161,34 @@ int clock_retarget(Clock *clock, const Timing *timing, int64_t target, int64_t n
         return clock_schedule(clock, timing);
 }
 
+/* How long ago an event should have happened, in the time in which the clock runs. */
+static int gone_since(const Clock *clock, const Timing *timing, int64_t level, int64_t now,
+                      int64_t *ret) {
+        int64_t offset, instant, run;
+        int r;
+
+        r = event_offset(clock, timing, level, &offset);
+        if (r < 0)
+                return r;
+        if (clock->fixed_at) {
+                r = instant_of_offset(clock, timing, offset, &instant);
+                return r < 0 ? r : calendar_elapsed(timing->calendar, instant, now, ret);
+        }
+        r = clock_running(clock, timing, now, &run);
+        if (r == 0)
+                *ret = run - clock->target * USEC_PER_SEC - offset;
+        return r;
+}
+
 int clock_missed(const Clock *clock, const Timing *timing, int64_t now, int64_t level,
                  int64_t *ret) {
-        int64_t instant, gone = 0, next = 0;
+        int64_t gone = 0, next = 0;
         int r;
 
         *ret = 0;
         if (level < (int64_t)timing->ladder->n_rungs)
                 return 0;
-        r = clock_event(clock, timing, level, &instant);
-        if (r == 0)
-                r = calendar_elapsed(timing->calendar, instant, now, &gone);
+        r = gone_since(clock, timing, level, now, &gone);
         if (r < 0 || gone <= 0)
                 return r;
         *ret = gone / (timing->ladder->repeat * USEC_PER_SEC);

@@ -286,6 +286,21 @@ static void test_missed(_unused_ void **state) {
         }
 }
 
+/* While a clock waits, no repetition comes that could be missed. */
+static void test_missed_beside_a_pause(_unused_ void **state) {
+        static const char *const pauses[] = { "24 12:00", "26 09:00", NULL };
+        _cleanup_(cleanup_calendar_free) Calendar *calendar = office_calendar();
+        const Timing timing = { calendar, &ladder };
+        Pause list[PAUSES_MAX] = {};
+        Clock clock = make_clock("23 09:00", 4, NULL, pauses, list);
+        int64_t missed;
+
+        assert_int_equal(clock_missed(&clock, &timing, instant("26 11:00"), 3, &missed), 0);
+        assert_int_equal(missed, 0);
+        assert_int_equal(clock_missed(&clock, &timing, instant("26 11:00") + 1, 3, &missed), 0);
+        assert_int_equal(missed, 1);
+}
+
 static void test_out_of_range(_unused_ void **state) {
         _cleanup_(cleanup_calendar_free) Calendar *calendar = office_calendar();
         const Timing timing = { calendar, &ladder };
@@ -577,10 +592,11 @@ static void test_pause_shifts(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_events),   cmocka_unit_test(test_running),
-                cmocka_unit_test(test_schedule), cmocka_unit_test(test_first_level),
-                cmocka_unit_test(test_missed),   cmocka_unit_test(test_out_of_range),
-                cmocka_unit_test(test_random),   cmocka_unit_test(test_pause_shifts),
+                cmocka_unit_test(test_events),       cmocka_unit_test(test_running),
+                cmocka_unit_test(test_schedule),     cmocka_unit_test(test_first_level),
+                cmocka_unit_test(test_missed),       cmocka_unit_test(test_missed_beside_a_pause),
+                cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_random),
+                cmocka_unit_test(test_pause_shifts),
         };
 
         return cmocka_run_group_tests_name("timing", tests, NULL, NULL);
