@@ -216,7 +216,8 @@ const BusMethod case_methods[] = {
           "Everything that is known of a case." },
         { "List", "a{sv}su", "filter cursor limit", "aa{sv}s", "rows cursor", MAY_READ, case_list,
           "A page of cases, the most urgent first. Fields must be equal to those of the filter; ended (b) "
-          "includes cases in a final state, as naming a state, a reference, a serial number or a phone does; "
+          "includes cases in a final state, as naming a state, a reference, a serial number or a phone does; by "
+          "number where one of the last three is named, or ended ones of no dealer, sub-centre or state; "
           "rung (x) lists those at least so high on the ladder, the highest first. Begin with an empty "
           "cursor; an empty one comes back after the last page. limit is 1 to 1000; a page also ends at about "
           "64 KiB, so it may have fewer rows with more to come." },

@@ -104,6 +104,13 @@ static int run(Store *store, Listing *listing, ListQuery *query,
         return r < 0 ? r : store_list(store, query, ret_cursor, refusal);
 }
 
+static bool names(const Listing *listing, const char *field) {
+        size_t position;
+
+        return record_field(listing->type, field, &position) &&
+               field_mask_has(&listing->filter->given, position);
+}
+
 /* The best stretch for cases: what is asked for, else what the caller may see at all, else what is
  * open. */
 static void plan_cases(Listing *listing, ListQuery *query, ListFilter *filter) {
@@ -119,7 +126,7 @@ static void plan_cases(Listing *listing, ListQuery *query, ListFilter *filter) {
                 path->prefix(filter->record, &query->prefix);
                 listing->stop_at_ended = path->urgent_first;
                 /* Who names a reference, a serial number or a state means ended ones as well. */
-                if (!path->urgent_first || path->index == &index_state)
+                if (!path->urgent_first || names(listing, "state"))
                         filter->ended = true;
         } else if (actor && actor->scope != SCOPE_HEADQUARTERS) {
                 query->index = actor->scope == SCOPE_SUBCENTRE ? &index_subcentre : &index_dealer;

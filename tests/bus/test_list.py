@@ -84,6 +84,8 @@ class Pages(ServiceTest):
                 ({"state": "received"}, lambda r: r["state"] == "received", False),
                 ({"state": "voided"}, lambda r: r["state"] == "voided", True),
                 ({"state": "closed"}, lambda r: False, True),
+                ({"state": "voided", "dealer": "BJ-1"},
+                 lambda r: (r["state"], r.get("dealer")) == ("voided", "BJ-1"), True),
                 ({"ended": True}, lambda r: True, True),
                 ({"ended": True, "dealer": "BJ-1"}, lambda r: r.get("dealer") == "BJ-1", True),
                 ({"ended": True, "subcentre": "BJ"}, lambda r: r["subcentre"] == "BJ", True),
