@@ -33,7 +33,8 @@ sysusersdir ?= /usr/lib/sysusers.d
 # What it takes on Debian 12; "make demo" and "make check" install what is missing.
 PACKAGES = gcc libc6-dev make pkg-config libsystemd-dev liblmdb-dev libyaml-dev libsmartcols-dev libjson-c-dev \
            libgcrypt20-dev libcmocka-dev dbus tzdata python3 python3-jeepney
-PACKAGES_CHECK = clang clang-format clang-tidy cppcheck valgrind strace systemd systemd-container procps util-linux
+PACKAGES_CHECK = clang clang-format clang-tidy cppcheck valgrind strace systemd systemd-container procps util-linux \
+                 python3-hypothesis
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Wconversion \
@@ -176,6 +177,7 @@ run-check:
 	  '!lint clang-tidy=$(MAKE) --no-print-directory lint-tidy' \
 	  $(call units,,$(BUILD)) $(call units,asan ,build/asan) \
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
+	  'model=$(PYTHON) -m unittest discover -s tests/model' \
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
 	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \

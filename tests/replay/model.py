@@ -69,8 +69,8 @@ class Clock:
         self.stopped = None
         self.fixed = None
         self.target = 0
-        self.level = 0
-        self.pauses = []  # [since, until], until None while it lasts
+        self.level = self.quiet = 0  # of the levels, those that nobody was told of
+        self.pauses = []  # [since, until, the state], until None while it lasts
         self.deadline = self.next = self.planned_by = None
 
     def paused(self):
@@ -79,12 +79,16 @@ class Clock:
     def running(self):
         return self.stopped is None and not self.paused()
 
+    def is_late(self, at):
+        ran_until = self.stopped or (self.pauses[-1][0] if self.paused() else at)
+        return self.deadline is not None and self.deadline < ran_until
+
     def restart(self, fixed, target):
         """A new cycle over the same times."""
         self.cycle += 1
         self.fixed = fixed
         self.target = 0 if fixed else target.seconds[self.name]
-        self.level = target.ladder.first_level()
+        self.level, self.quiet = target.ladder.first_level(), 0
 
     def is_other(self, target):
         """Whether it counts time otherwise than what it was planned by."""
@@ -100,6 +104,7 @@ class Clock:
             self.cycle += 1
             self.level = next(level for level in range(first, self.level)
                               if not self.has_happened(target, level, now))
+            self.quiet = self.level - first
 
     def has_happened(self, target, level, now):
         instant = self.event(target, level)
@@ -108,7 +113,7 @@ class Clock:
     def instant_after(self, calendar, duration):
         """When it has run so long; None when it does not before its pause."""
         since = self.started
-        for pause, resume in self.pauses:
+        for pause, resume, _state in self.pauses:
             ran = calendar.elapsed(since, pause)
             if ran >= duration:
                 break
@@ -131,7 +136,7 @@ class Clock:
             allowed = max(target.calendar.elapsed(self.started, self.fixed), 0)
         else:
             allowed = self.target * USEC
-        return self.instant(target, -(allowed * (100 - target.ladder.warn_percent) // 100))
+        return self.instant(target, -(allowed // 100 * (100 - target.ladder.warn_percent)))
 
     def plan(self, target):
         self.deadline = self.instant(target, 0)
@@ -174,23 +179,28 @@ class Ticket:
             clock = self.clocks[name] = Clock(name, clock.cycle if clock else 0, at)
             clock.restart(fixed, target)
         elif clock.fixed != fixed:
+            self.judge(clock, at)
             clock.restart(fixed, target)
         elif clock.is_other(target):
+            self.judge(clock, at)
             clock.retarget(target, at)
         clock.level = max(clock.level, target.ladder.first_level())
         if self.state in rule.pauses and not fixed:
             if not clock.paused():
-                clock.pauses.append([at, None])
+                clock.pauses.append([at, None, self.state])
         elif clock.paused():
             clock.pauses[-1][1] = at
         clock.plan(target)
 
     def stop(self, clock, at):
+        """Its deadline stays what it was; one that is paused has none unless it had passed."""
+        self.judge(clock, at)
         if clock.paused():
             clock.pauses[-1][1] = at
-        clock.stopped = at
-        clock.plan(self.target())
-        self.overdue |= clock.deadline < at
+        clock.stopped, clock.next = at, None
+
+    def judge(self, clock, at):
+        self.overdue |= clock.is_late(at)
 
     def set_clocks(self, at):
         for name in CLOCKS:

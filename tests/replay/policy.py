@@ -180,6 +180,9 @@ class Policy:
         calendars = text.get("calendars", {}) | {"always": ROUND_THE_CLOCK}
         self.zone = zoneinfo.ZoneInfo(text["zone"])
         self.tickets = text["tickets"]
+        escalation = text.get("escalation", {})
+        self.late_after = seconds_of(escalation.get("late_after", "5m"))
+        self.suspect_jump = seconds_of(escalation.get("suspect_jump", "30d"))
         self.calendars = {name: WorkingTime(calendar, text["zone"], first_year)
                           for name, calendar in calendars.items()}
         self.ladders = {name: Ladder(ladder) for name, ladder in text["ladders"].items()}
