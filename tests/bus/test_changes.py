@@ -2,9 +2,12 @@
 """The change feed: everything that happened, once, in order, to those whose it is; and that nobody
 who does not read keeps the others waiting."""
 
+import shutil
+import subprocess
 import time
 
-from harness import (FreshServiceTest, POLICY, REGION, ServiceTest, figure, needs_root, variants)
+from harness import (BUILD, FreshServiceTest, POLICY, REGION, ServiceTest, figure, needs_root,
+                     variants)
 
 CASE_KEYS = {"sequence", "time", "actor", "verb", "what", "id", "state", "revision", "subcentre",
              "dealer", "left", "removed"}
@@ -177,6 +180,49 @@ class Keep(FreshServiceTest):
         self.assertEqual(follow(self.client, first - 1), (rows, end))
         with self.refused("ChangesGone"):
             changes(self.client, first - 2)
+
+
+class Restored(FreshServiceTest):
+    """An older state of the store takes the place of the present one."""
+
+    def restore(self):
+        """Back to the copy, as a restore does it."""
+        self.service.stop()
+        shutil.rmtree(self.service.state)
+        shutil.copytree(self.service.directory / "copy", self.service.state)
+        subprocess.run([BUILD / "tests/new-epoch", self.service.state], check=True)
+        self.service.start(self.CLOCK)
+
+    def test_numbers_never_repeat(self):
+        first = self.ticket()
+        self.service.stop()
+        shutil.copytree(self.service.state, self.service.directory / "copy")
+        self.service.start(self.CLOCK)
+        old = newest(self.client)
+        before = follow(self.client)[0]
+        lost = [self.ticket(), self.ticket()]
+        ahead = newest(self.client)
+        self.restore()
+        # Before anything new: the lost ones are gone, nothing else.
+        with self.refused("ChangesGone", f"no change {ahead}", "restored"):
+            changes(self.client, ahead)
+        self.assertEqual(changes(self.client, old), [[], old])
+        again = self.ticket()
+        self.assertEqual(again, lost[0])  # the number of a ticket that never was
+        self.client.move("Comment", again, note="注")
+        self.assertEqual(newest(self.client), 1 << 40 | 2)
+        for since in (ahead, ahead - 1, ahead + 7, 1 << 40, 1 << 40 | 3, 2 << 40 | 1):
+            with self.refused("ChangesGone"):
+                changes(self.client, since)
+        # Whoever had not seen what was lost goes on as if nothing had been.
+        rows, end = follow(self.client, old, 1)
+        self.assertEqual([(row["sequence"], row["id"]) for row in rows],
+                         [(1 << 40 | 1, again), (1 << 40 | 2, again)])
+        self.assertEqual(follow(self.client), (before + rows, end))
+        self.service.restart(self.CLOCK, kill=True)
+        self.assertEqual(follow(self.client), (before + rows, end))
+        self.client.move("Comment", first, note="注")
+        self.assertEqual(newest(self.client), 1 << 40 | 3)
 
 
 @needs_root
