@@ -37,6 +37,7 @@ static int make_refusal(sd_bus_message *m, const Refusal *refusal, sd_bus_messag
 }
 
 static void answer(Bus *bus, const BusInterface *again, sd_bus_message *m, sd_bus_message *reply) {
+        backlog_note(bus->backlog, sd_bus_message_get_sender(m));
         if (!store_has_batch(bus->options.store)) {
                 send_now(reply);
                 return;
@@ -204,7 +205,8 @@ void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
         uid_t uid;
         int r;
 
-        if (is_idle_question(interface, m))
+        if (is_idle_question(interface, m) ||
+            backlog_is_deaf(bus->backlog, sd_bus_message_get_sender(m)))
                 return;
         r = identities_find(bus->identities, m, interface, &actor, &uid);
         if (r == 0)
@@ -310,6 +312,8 @@ int bus_new(const BusOptions *options, Bus **ret) {
         r = connect_bus(bus);
         if (r >= 0)
                 r = sd_bus_set_exit_on_disconnect(bus->bus, true);
+        if (r >= 0)
+                r = backlog_new(bus->bus, &bus->backlog);
         for (size_t i = 0; r >= 0 && bus_interfaces[i]; i++)
                 if (!bus_interfaces[i]->manual_clock || options->clock->manual)
                         r = register_interface(bus, bus_interfaces[i]);
@@ -343,6 +347,7 @@ Bus *bus_free(Bus *bus) {
         check_done(bus);
         jobs_done(bus);
         subscribers_done(bus);
+        backlog_free(bus->backlog);
         sd_bus_slot_unref(bus->time_source);
         identities_free(bus->identities);
         sd_bus_flush_close_unref(bus->bus);

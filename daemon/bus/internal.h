@@ -69,6 +69,7 @@ struct BusInterface {
 extern const BusInterface *const bus_interfaces[]; /* NULL-terminated */
 
 typedef struct Subscriber Subscriber;
+typedef struct Backlog Backlog;
 typedef struct Job Job;
 
 /* An answer that waits for the commit of what it tells, with its call in case that fails. */
@@ -98,6 +99,7 @@ struct Bus {
         size_t n_held;
         BusRegistration registrations[INTERFACES_MAX];
         size_t n_registrations;
+        Backlog *backlog;
         Subscriber *subscribers;
         size_t n_subscribers;
         struct CheckJob *check;
@@ -179,6 +181,15 @@ int page_answer(BusCall *call, const RecordType *type, const char *ended_key, Li
 
 /* The events of one record; the type tells which of its fields are personal. */
 int history_append(BusCall *call, const Key *prefix, const RecordType *type);
+
+/* ---- callers who do not read ---- */
+
+int backlog_new(sd_bus *bus, Backlog **ret);
+Backlog *backlog_free(Backlog *backlog);
+/* Something was sent to that name. */
+void backlog_note(Backlog *backlog, const char *name);
+/* Whether so much waits for it to be read that it gets nothing more for now. */
+bool backlog_is_deaf(Backlog *backlog, const char *name);
 
 /* ---- subscribers ---- */
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from harness import (BUILD, FreshServiceTest, POLICY, REGION, ServiceTest, figure, needs_root,
-                     variants)
+                     variants, wait_for)
 
 CASE_KEYS = {"sequence", "time", "actor", "verb", "what", "id", "state", "revision", "subcentre",
              "dealer", "left", "removed"}
@@ -401,3 +401,40 @@ class Flood(FreshServiceTest):
                f"within {after[50] * 1000:.1f} ms (before: {before[50] * 1000:.1f} ms), the "
                f"slowest within {after[-1] * 1000:.0f} ms")
         self.assertLess(self.resident(), self.BYTES_MAX)
+
+    def test_readers_that_ask_slowly(self):
+        """They stay below every limit of the bus but one: what it keeps of the daemon's answers."""
+        for _ in range(40):
+            self.ticket(description="不" * 600)
+        deaf = [self.service.client() for _ in range(3)]
+        question = self.client.message("Tickets", "List", "a{sv}su", {}, "", 1000)
+        slowest = 0
+        for i in range(1200):  # 230 MB together; the bus keeps 127
+            for client in deaf:
+                client.post(question)
+            if i % 20 == 0:  # all of them are answered
+                begun = time.monotonic()
+                self.ticket()
+                slowest = max(slowest, time.monotonic() - begun)
+        figure(f"beside callers who asked for 3600 lists one by one and read none: the slowest "
+               f"call took {slowest * 1000:.0f} ms")
+        self.assertLess(self.resident(), self.BYTES_MAX)
+        self.assertTrue(any("does not read its answers" in text for _, text in self.service.log()))
+        # One that reads what it has asked for is served again.
+        answered = 0
+        with self.assertRaises(AssertionError):
+            while True:
+                deaf[0].settle({}, [], time.monotonic() + 1)
+                answered += 1
+        self.assertGreater(answered, 20)
+        self.assertLess(answered, 1200)
+        wait_for(lambda: self.is_served(deaf[0]), "an answer to one who reads again")
+
+    @staticmethod
+    def is_served(client):
+        client.post(client.message("Manager", "Status"))
+        try:
+            client.settle({}, [], time.monotonic() + 1)
+        except AssertionError:
+            return False
+        return True
