@@ -33,6 +33,8 @@ typedef struct Clock {
         int64_t next_at;    /* when the next one does; 0 while paused or stopped */
         bool paused;
         int64_t quiet; /* levels right below `level` that have passed without telling anybody */
+        int64_t told;  /* levels that had happened in an earlier cycle over the same times; 0: none
+                        */
         List pauses;
 } Clock;
 
@@ -57,7 +59,9 @@ extern const EnumNames kind_names;
                 LIST(11, Clock, pauses, 0, &pause_type,                                            \
                      .doc = "times during which it did not run"),                                  \
                 COUNT(12, Clock, quiet, 0,                                                         \
-                      .doc = "of the levels the last ones, that nobody was told of")
+                      .doc = "of the levels the last ones, that nobody was told of"),              \
+                COUNT(13, Clock, told, 0,                                                          \
+                      .doc = "levels that had happened before its target was changed")
 #define CLOCK_TYPE(fields_)                                                                        \
         {                                                                                          \
                 .name = "clock", .size = sizeof(Clock), .fields = (fields_),                       \

@@ -16,7 +16,7 @@ static void restart_clock(Clock *clock, const Target *target, int64_t fixed_at) 
         clock->fixed_at = fixed_at;
         clock->target = fixed_at ? 0 : target->seconds[clock->clock];
         clock->level = ladder_first_level(target->timing.ladder);
-        clock->quiet = 0;
+        clock->quiet = clock->told = 0;
 }
 
 /* A clock that starts from nothing, whether for the first time or again. */

@@ -32,6 +32,12 @@ const Policy *engine_policy(const Engine *engine);
 /* Makes the store note that its policy is in force from now on, as a commit of its own: there is no
  * open batch. 0 or negative errno. */
 int engine_enter(Engine *engine, Store *store, const char *by, int64_t now);
+/* Which version it is, for an engine that only looks at the store. */
+void engine_set_version(Engine *engine, const PolicyVersion *version);
+/* For a look ahead: as if its policy, another than that of the store, had just come into force. */
+void engine_suppose(Engine *engine, int64_t now);
+/* Each becomes what the other was: whoever holds one of them has another policy from now on. */
+void engine_swap(Engine *a, Engine *b);
 /* Which version that is, without texts; zeros until it is noted. */
 const PolicyVersion *engine_version(const Engine *engine);
 const Kind *engine_kind(const Engine *engine, int number);

@@ -32,6 +32,14 @@ const Policy *engine_policy(const Engine *engine) {
         return engine->policy;
 }
 
+void engine_set_version(Engine *engine, const PolicyVersion *version) {
+        /* Its texts are not ours. */
+        engine->version = (PolicyVersion){ .number = version->number,
+                                           .since = version->since,
+                                           .timing_version = version->timing_version,
+                                           .timing_since = version->timing_since };
+}
+
 int engine_enter(Engine *engine, Store *store, const char *by, int64_t now) {
         Origin origin = engine_origin(engine, now, "policy");
         PolicyVersion version = {};
@@ -52,12 +60,22 @@ int engine_enter(Engine *engine, Store *store, const char *by, int64_t now) {
         else
                 store_abort(store);
         if (r == 0)
-                engine->version = (PolicyVersion){ .number = version.number,
-                                                   .since = version.since,
-                                                   .timing_version = version.timing_version,
-                                                   .timing_since = version.timing_since };
+                engine_set_version(engine, &version);
         version_done(&version);
         return r;
+}
+
+void engine_suppose(Engine *engine, int64_t now) {
+        engine->version = (PolicyVersion){
+                .number = INT64_MAX, .since = now, .timing_version = INT64_MAX, .timing_since = now
+        };
+}
+
+void engine_swap(Engine *a, Engine *b) {
+        Engine kept = *a;
+
+        *a = *b;
+        *b = kept;
 }
 
 const PolicyVersion *engine_version(const Engine *engine) {

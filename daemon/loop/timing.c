@@ -154,9 +154,17 @@ int clock_retarget(Clock *clock, const Timing *timing, int64_t target, int64_t n
                         return r;
                 if (level < clock->level) {
                         clock->cycle++;
-                        clock->level = level;
-                        clock->quiet = level - first;
+                        clock->told = MAX(clock->told, clock->level);
+                        clock->level = first;
+                        clock->quiet = 0;
                 }
+        }
+        if (clock->level < clock->told) {
+                r = clock_level_at(clock, timing, clock->level, clock->told, now, &level);
+                if (r < 0)
+                        return r;
+                clock->quiet += level - clock->level;
+                clock->level = level;
         }
         return clock_schedule(clock, timing);
 }
@@ -164,7 +172,7 @@ int clock_retarget(Clock *clock, const Timing *timing, int64_t target, int64_t n
 /* How long ago an event should have happened, in the time in which the clock runs. */
 static int gone_since(const Clock *clock, const Timing *timing, int64_t level, int64_t now,
                       int64_t *ret) {
-        int64_t offset, instant, run;
+        int64_t offset = 0, instant, run;
         int r;
 
         r = event_offset(clock, timing, level, &offset);

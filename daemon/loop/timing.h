@@ -40,7 +40,8 @@ int clock_level_at(const Clock *clock, const Timing *timing, int64_t level, int6
 /* Another target, calendar or ladder for a clock that runs: its intervals stay, its events move.
  * What has happened does not happen again: it stays at its level; or, when the last event that has
  * happened would now lie in the future, a new cycle begins, with what would have happened by now
- * passed in silence. 0 or -ERANGE. */
+ * passed in silence. When the old target comes back, so does what was told by then. 0 or -ERANGE.
+ */
 int clock_retarget(Clock *clock, const Timing *timing, int64_t target, int64_t now);
 
 /* How many repetitions of the top rung after `level` lie in the past as well: after a downtime one

@@ -69,7 +69,8 @@ class Clock:
         self.stopped = None
         self.fixed = None
         self.target = 0
-        self.level = self.quiet = 0  # of the levels, those that nobody was told of
+        self.level = self.told = 0
+        self.quiet = 0  # of the levels, those that nobody was told of
         self.pauses = []  # [since, until, the state], until None while it lasts
         self.deadline = self.next = self.planned_by = None
 
@@ -88,7 +89,7 @@ class Clock:
         self.cycle += 1
         self.fixed = fixed
         self.target = 0 if fixed else target.seconds[self.name]
-        self.level, self.quiet = target.ladder.first_level(), 0
+        self.level, self.quiet, self.told = target.ladder.first_level(), 0, 0
 
     def is_other(self, target):
         """Whether it counts time otherwise than what it was planned by."""
@@ -102,9 +103,15 @@ class Clock:
         first = target.ladder.first_level()
         if self.level > first and not self.has_happened(target, self.level - 1, now):
             self.cycle += 1
-            self.level = next(level for level in range(first, self.level)
-                              if not self.has_happened(target, level, now))
-            self.quiet = self.level - first
+            self.told = max(self.told, self.level)
+            self.level, self.quiet = first, 0
+        self.skip(target, now, self.told)
+
+    def skip(self, target, now, level):
+        """What has been told of before is not again."""
+        while self.level < level and self.has_happened(target, self.level, now):
+            self.level += 1
+            self.quiet += 1
 
     def has_happened(self, target, level, now):
         instant = self.event(target, level)
