@@ -134,7 +134,7 @@ static const Field stretch_fields[] = {
         FIELD("seconds", SECONDS), FIELD("why", TEXT),
 };
 
-static const Field event_fields[] = { FIELD("at", TIME), FIELD("event", TEXT) };
+static const Field event_fields[] = { FIELD("at", TIME), FIELD("event", TEXT), FIELD("why", TEXT) };
 
 /* Adds a stretch; one that only goes on from the last one, as over midnight, makes that longer. */
 static int add_stretch(json_object *stretches, json_object *row) {

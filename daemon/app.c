@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "app.h"
+#include "app-internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,18 +14,12 @@
 
 #include "aftersales/limits.h"
 #include "base/digest.h"
-#include "bus/bus.h"
-#include "loop/engine.h"
 #include "loop/history.h"
 #include "loop/request.h"
 #include "masters/product.h"
 #include "masters/registers.h"
 #include "masters/unit.h"
-#include "runtime/commit.h"
-#include "runtime/due.h"
 #include "runtime/notify.h"
-#include "runtime/publish.h"
-#include "runtime/watchdog.h"
 #include "store/check.h"
 #include "tickets/ticket.h"
 
@@ -37,23 +31,8 @@ const Table *const app_tables[] = {
 };
 const Kind *const app_kinds[] = { &ticket_kind, NULL };
 
-typedef struct App {
-        const AppOptions *options;
-        WallClock clock;
-        Policy *policy;
-        Engine *engine;
-        Access *access;
-        sd_event *event;
-        Store *store;
-        Committer *committer;
-        Publisher *publisher;
-        DueTimer *due;
-        StatusLine *status;
-        Watchdog *watchdog;
-        Bus *bus;
-} App;
-
-static void app_done(App *app) {
+void app_done(App *app) {
+        recompute_free(app->recompute);
         watchdog_free(app->watchdog);
         status_line_free(app->status);
         due_free(app->due);
@@ -79,19 +58,22 @@ static void print_messages(const ConfigMessages *messages, const char *severity)
                 fprintf(stderr, "%s: and %zu more\n", severity, messages->n_more);
 }
 
-static void log_messages(const ConfigMessages *messages) {
+void app_log_warnings(const ConfigMessages *messages) {
         for (size_t i = 0; i < messages->n; i++)
                 log_warning("%s", messages->list[i].text);
 }
 
-static int load_policy(App *app, ConfigErrors *errors) {
-        int r;
+int app_load_policy(App *app, ConfigErrors *errors) {
+        int r = config_load(app->options->config_path, errors, &app->policy);
 
-        r = config_load(app->options->config_path, errors, &app->policy);
         if (r == 0)
                 r = engine_new(app->policy, app_kinds, unit_find_recipient, errors, &app->engine);
-        if (r == 0)
-                r = access_new(app->policy, errors, &app->access);
+        return r == 0 ? access_new(app->policy, errors, &app->access) : r;
+}
+
+static int load_policy(App *app, ConfigErrors *errors) {
+        int r = app_load_policy(app, errors);
+
         print_messages(&errors->errors, "error");
         if (r < 0)
                 fprintf(stderr, "error: cannot load the configuration: %s\n", strerror(-r));
@@ -124,7 +106,7 @@ static void say_directory(const App *app) {
                             state_directory(app), app->policy->state_directory);
 }
 
-static int open_store(App *app, bool read_only) {
+int app_open_store(App *app, bool read_only) {
         StoreOptions options = {
                 .directory = state_directory(app),
                 .map_size = (uint64_t)app->policy->map_size,
@@ -175,7 +157,7 @@ int app_check_store(const AppOptions *options) {
                 r = load_policy(&app, &errors);
         if (r != 0)
                 return EX_CONFIG;
-        r = open_store(&app, true);
+        r = app_open_store(&app, true);
         if (r == 0)
                 r = store_check(app.store, print_fault, NULL, &records, &faults);
         if (r == 0)
@@ -190,7 +172,15 @@ int app_check_store(const AppOptions *options) {
 
 /* ---- running ---- */
 
-/* Signals end the loop; what is open then is committed before the bus closes. */
+static int on_hangup(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_,
+                     void *userdata) {
+        App *app = userdata;
+
+        bus_reload(app->bus);
+        return 0;
+}
+
+/* Signals end the loop, what is open then is committed before the bus closes; but one reloads. */
 static int add_signals(App *app) {
         static const int signals[] = { SIGTERM, SIGINT };
         sigset_t blocked;
@@ -198,6 +188,7 @@ static int add_signals(App *app) {
         sigemptyset(&blocked);
         for (size_t i = 0; i < ELEMENTS(signals); i++)
                 sigaddset(&blocked, signals[i]);
+        sigaddset(&blocked, SIGHUP);
         sigaddset(&blocked, SIGCHLD); /* helpers are waited for by the loop */
         if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
                 return -errno;
@@ -207,7 +198,7 @@ static int add_signals(App *app) {
                 if (r < 0)
                         return r;
         }
-        return 0;
+        return MIN(sd_event_add_signal(app->event, NULL, SIGHUP, on_hangup, app), 0);
 }
 
 static int start_bus(App *app) {
@@ -222,6 +213,8 @@ static int start_bus(App *app) {
                 .program = app->options->program,
                 .config_path = app->options->config_path,
                 .state_directory = state_directory(app),
+                .reload = app_reload,
+                .reload_userdata = app,
         };
         int r = bus_new(&options, &app->bus);
 
@@ -251,12 +244,16 @@ static int start_runtime(App *app) {
                                     &app->status);
         if (r == 0)
                 r = watchdog_new(app->event, app->store, app->due, app->status, &app->watchdog);
+        if (r == 0)
+                r = recompute_new(app->event, app->engine, app->store, &app->clock, app->committer,
+                                  app->due, &app->recompute);
         if (r < 0) {
                 log_error("cannot start: %s", strerror(-r));
                 return r;
         }
         bus_set_due(app->bus, app->due);
         publisher_run(app->publisher);
+        recompute_begin(app->recompute);
         return 0;
 }
 
@@ -278,7 +275,7 @@ static int start(App *app) {
         if (r >= 0)
                 r = add_signals(app);
         if (r >= 0)
-                r = open_store(app, false);
+                r = app_open_store(app, false);
         if (r >= 0)
                 r = enter_policy(app);
         if (r >= 0)
@@ -290,7 +287,7 @@ static int start(App *app) {
         return r < 0 ? r : take_name(app);
 }
 
-static int warn_missing_year(void *userdata _unused_, const char *calendar, int year) {
+int app_warn_missing_year(void *userdata _unused_, const char *calendar, int year) {
         log_warning("calendar %s has no holiday data for %d: deadlines there ignore holidays",
                     calendar, year);
         return 0;
@@ -315,12 +312,12 @@ int app_run(const AppOptions *options) {
         if (r != 0)
                 return r < 0 ? EXIT_FAILURE : EX_CONFIG;
         log_open(options->log_target, app.policy->log_facility, app.policy->log_level);
-        log_messages(&errors.warnings);
+        app_log_warnings(&errors.warnings);
         say_directory(&app);
         r = start(&app);
         if (r < 0)
                 return EXIT_FAILURE;
-        engine_missing_years(app.engine, wall_clock_now(&app.clock), warn_missing_year, NULL);
+        engine_missing_years(app.engine, wall_clock_now(&app.clock), app_warn_missing_year, NULL);
         log_info("serving");
         status_line_ready(app.status);
         r = sd_event_loop(app.event);

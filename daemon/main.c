@@ -31,7 +31,14 @@ static const char usage[] =
         "  --introspect          print the documented D-Bus interface and exit\n"
         "  --version, --help\n";
 
-enum Mode { MODE_RUN, MODE_CHECK_CONFIG, MODE_CHECK, MODE_INTROSPECT };
+enum Mode {
+        MODE_RUN,
+        MODE_CHECK_CONFIG,
+        MODE_CHECK,
+        MODE_INTROSPECT,
+        MODE_PREVIEW_POLICY, /* helpers of a daemon that runs, no business of a user */
+        MODE_SIMULATE,
+};
 
 static int parse_clock(const char *text, WallClock *clock) {
         struct tm tm = {};
@@ -66,6 +73,8 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mod
                 { "check-config", no_argument, NULL, 'C' },
                 { "check", no_argument, NULL, 'S' },
                 { "introspect", no_argument, NULL, 'I' },
+                { "preview-policy", no_argument, NULL, 'P' },
+                { "simulate", no_argument, NULL, 'M' },
                 { "version", no_argument, NULL, 'V' },
                 { "help", no_argument, NULL, 'h' },
                 {},
@@ -103,6 +112,12 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mod
                         break;
                 case 'I':
                         *mode = MODE_INTROSPECT;
+                        break;
+                case 'P':
+                        *mode = MODE_PREVIEW_POLICY;
+                        break;
+                case 'M':
+                        *mode = MODE_SIMULATE;
                         break;
                 case 'V':
                         puts("aftersalesd " AFTERSALES_VERSION);
@@ -150,6 +165,10 @@ int main(int argc, char *argv[]) {
                 return app_check_config(&options);
         case MODE_CHECK:
                 return app_check_store(&options);
+        case MODE_PREVIEW_POLICY:
+                return app_preview_policy(&options);
+        case MODE_SIMULATE:
+                return app_simulate(&options);
         case MODE_INTROSPECT:
                 bus_print_introspection(stdout);
                 return EXIT_SUCCESS;

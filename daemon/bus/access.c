@@ -63,6 +63,13 @@ Access *access_free(Access *access) {
         return NULL;
 }
 
+void access_swap(Access *a, Access *b) {
+        Access kept = *a;
+
+        *a = *b;
+        *b = kept;
+}
+
 static bool has_group(const gid_t *gids, size_t n_gids, id_t gid) {
         for (size_t i = 0; i < n_gids; i++)
                 if (gids[i] == gid)

@@ -13,6 +13,8 @@ typedef struct Access Access;
 /* 0, CONFIG_REFUSED (unknown permissions, see errors), -ENOMEM. The policy must outlive it. */
 int access_new(const Policy *policy, ConfigErrors *errors, Access **ret);
 Access *access_free(Access *access);
+/* Each becomes what the other was. */
+void access_swap(Access *a, Access *b);
 
 /* What a uid with these groups is: root is administrator with the scope of headquarters; else the
  * first rule for the user, else the first for one of the groups; else nobody, without any

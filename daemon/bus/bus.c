@@ -341,10 +341,17 @@ int bus_start(Bus *bus) {
         return r < 0 ? r : sd_bus_attach_event(bus->bus, bus->options.event, PRIORITY_BUS);
 }
 
+void bus_access_changed(Bus *bus) {
+        identities_access_changed(bus->identities);
+        subscribers_access_changed(bus);
+}
+
 Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
         check_done(bus);
+        policy_done(bus);
+        simulations_done(bus);
         jobs_done(bus);
         subscribers_done(bus);
         backlog_free(bus->backlog);

@@ -25,6 +25,9 @@ typedef struct BusOptions {
         WallClock *clock;
         const char *program;                       /* path of this program, for helpers */
         const char *config_path, *state_directory; /* likewise */
+        /* Brings the configuration with this digest into force, for somebody. 0, > 0 refused. */
+        int (*reload)(void *userdata, const char *digest, const char *by, Refusal *refusal);
+        void *reload_userdata;
 } BusOptions;
 
 /* Connects and registers everything; nothing is handled and no name is owned yet. */
@@ -34,6 +37,11 @@ Bus *bus_free(Bus *bus);
 void bus_set_due(Bus *bus, DueTimer *due);
 /* Takes the name and begins to serve. -EEXIST: another one has it. */
 int bus_start(Bus *bus);
+
+/* Reloads the configuration, as Policy.Reload does; the log tells how it went. */
+void bus_reload(Bus *bus);
+/* Others may do other things from now on: also those who are connected, and who listen. */
+void bus_access_changed(Bus *bus);
 
 /* For the publisher. */
 struct FeedRow;

@@ -201,8 +201,8 @@ static int case_explain(BusCall *call) {
         if (r == 0)
                 r = rows_open(call->reply);
         if (r == 0)
-                r = explain_case(call->bus->options.engine, kind, c, call->now, append_explanation,
-                                 call);
+                r = explain_case(call->bus->options.engine, call->bus->options.store, kind, c,
+                                 call->now, append_explanation, call);
         if (r == 0)
                 r = rows_close(call->reply);
         case_free(kind, c);
@@ -225,7 +225,8 @@ const BusMethod case_methods[] = {
           "Every change that somebody made, oldest first: revision, at, actor, verb, from, to, note, changes "
           "(field, before, after)." },
         { "Explain", "t", "id", "aa{sv}", "rows", MAY_READ, case_explain,
-          "Why each deadline is when it is: for each clock its stretches of time (since, until, counted, "
+          "Why each deadline is when it is: for each clock the policy that applied (event policy, at: in force since, "
+          "policy, digest, calendar, ladder, seconds: its target), its stretches of time (since, until, counted, "
           "seconds, why) and its events (event, at)." },
         {},
 };

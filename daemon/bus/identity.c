@@ -19,7 +19,7 @@ struct Waiting {
 typedef struct Identity {
         char name[NAME_SIZE];
         bool known;
-        uid_t uid;
+        Credentials credentials;
         Actor actor;
         uint64_t used;
         sd_bus_slot *query;
@@ -66,6 +66,7 @@ static Identity *identity_free(Identity *identity) {
         if (!identity)
                 return NULL;
         sd_bus_slot_unref(identity->query);
+        credentials_done(&identity->credentials);
         for (Waiting *waiting = identity->first, *next; waiting; waiting = next) {
                 next = waiting->next;
                 waiting_free(waiting);
@@ -136,6 +137,12 @@ static int read_credentials(sd_bus_message *m, uid_t *ret_uid, gid_t gids[static
         return r < 0 ? r : has_uid ? 0 : -ENXIO;
 }
 
+static void set_actor(Identities *ids, Identity *identity) {
+        const Credentials *c = &identity->credentials;
+
+        access_find(ids->access, c->uid, c->gids, c->n_gids, &identity->actor);
+}
+
 /* Whoever has gone or whom the bus does not know is nobody: no error of the answer may give rights.
  */
 static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -151,8 +158,10 @@ static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error
                 uid = (uid_t)-1;
                 n_gids = 0;
         }
-        identity->uid = uid;
-        access_find(ids->access, uid, gids, n_gids, &identity->actor);
+        /* Without memory for the groups: whatever the user may do alone. */
+        if (credentials_copy(&identity->credentials, &(Credentials){ uid, gids, n_gids }) < 0)
+                identity->credentials.uid = uid;
+        set_actor(ids, identity);
         identity->known = true;
         identity->query = sd_bus_slot_unref(identity->query);
         /* Handling may put the identity itself out of the list. */
@@ -220,13 +229,41 @@ int identities_find(Identities *ids, sd_bus_message *m, const void *subject, Act
         if (identity && identity->known) {
                 identity->used = ++ids->clock;
                 *ret_actor = identity->actor;
-                *ret_uid = identity->uid;
+                *ret_uid = identity->credentials.uid;
                 return 0;
         }
         r = identity ? 0 : ask(ids, name, &identity);
         if (r == 0)
                 r = add_waiting(identity, m, subject);
         return r < 0 ? r : 1;
+}
+
+const Credentials *identities_credentials(Identities *ids, const char *name) {
+        const Identity *identity = find(ids, name);
+
+        return identity && identity->known ? &identity->credentials : NULL;
+}
+
+void identities_access_changed(Identities *ids) {
+        for (size_t i = 0; i < ids->n; i++)
+                if (ids->list[i]->known)
+                        set_actor(ids, ids->list[i]);
+}
+
+int credentials_copy(Credentials *credentials, const Credentials *source) {
+        gid_t *gids = calloc(source->n_gids + 1, sizeof(*gids));
+
+        if (!gids)
+                return -ENOMEM;
+        if (source->n_gids > 0)
+                memcpy(gids, source->gids, source->n_gids * sizeof(*gids));
+        *credentials = (Credentials){ source->uid, gids, source->n_gids };
+        return 0;
+}
+
+void credentials_done(Credentials *credentials) {
+        free(credentials->gids);
+        *credentials = (Credentials){};
 }
 
 int identities_new(sd_bus *bus, const Access *access, IdentifiedCall handle, void *userdata,

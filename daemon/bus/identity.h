@@ -9,6 +9,17 @@
 
 #include "bus/access.h"
 
+/* Who a connection is, as the bus says. */
+typedef struct Credentials {
+        uid_t uid;
+        gid_t *gids;
+        size_t n_gids;
+} Credentials;
+
+/* Into an empty one. 0 or -ENOMEM. */
+int credentials_copy(Credentials *credentials, const Credentials *source);
+void credentials_done(Credentials *credentials);
+
 typedef struct Identities Identities;
 
 /* Handles a call whose sender has become known. */
@@ -22,3 +33,7 @@ Identities *identities_free(Identities *identities);
  * errno: -EBUSY too many calls wait already. */
 int identities_find(Identities *identities, sd_bus_message *m, const void *subject,
                     Actor *ret_actor, uid_t *ret_uid);
+/* Those of a connection that is known, or NULL. */
+const Credentials *identities_credentials(Identities *identities, const char *name);
+/* The access has become another one: so has what each of them may do. */
+void identities_access_changed(Identities *identities);

@@ -14,6 +14,7 @@
 
 #define CALLS_HELD_MAX  1024
 #define SUBSCRIBERS_MAX 64
+#define SIMULATIONS_MAX 2 /* at once, each a process of its own */
 
 typedef struct BusInterface BusInterface;
 
@@ -103,7 +104,10 @@ struct Bus {
         Subscriber *subscribers;
         size_t n_subscribers;
         struct CheckJob *check;
-        Job *jobs; /* the youngest first */
+        struct Look *look; /* at a policy, that a helper takes */
+        struct Simulation *simulations[SIMULATIONS_MAX];
+        bool reload_again; /* asked for by a signal in the meantime */
+        Job *jobs;         /* the youngest first */
         uint64_t last_job;
 };
 
@@ -197,10 +201,13 @@ int bus_subscribe(BusCall *call);
 int bus_unsubscribe(BusCall *call);
 /* Whoever calls reads what it is sent. */
 void subscriber_called(Bus *bus, const char *name);
+void subscribers_access_changed(Bus *bus);
 void subscribers_done(Bus *bus);
 /* For the due timer: asks whether a time source keeps the clock right. */
 void time_source_ask(void *bus);
 void check_done(Bus *bus);
+void policy_done(Bus *bus);
+void simulations_done(Bus *bus);
 
 /* A page of the change feed. */
 int bus_changes(BusCall *call);

@@ -18,6 +18,7 @@
 struct Subscriber {
         sd_bus_track *track; /* holds the one name; gone when it leaves the bus */
         char *name;
+        Credentials credentials;
         Actor actor;
         unsigned ahead; /* signals sent since it last called */
         bool hears;     /* of the commit being announced something that no signal has told */
@@ -26,6 +27,7 @@ struct Subscriber {
 
 static void subscriber_done(Subscriber *subscriber) {
         sd_bus_track_unref(subscriber->track);
+        credentials_done(&subscriber->credentials);
         free(subscriber->name);
         free((char *)subscriber->actor.unit);
 }
@@ -54,15 +56,37 @@ static int on_gone(sd_bus_track *track, void *userdata) {
         return 0;
 }
 
-static int subscriber_init(Subscriber *subscriber, Bus *bus, const BusCall *call,
-                           const char *name) {
+/* The access's texts do not outlive it. */
+static int set_actor(Subscriber *subscriber, const Access *access) {
+        const Credentials *c = &subscriber->credentials;
+        char *unit = NULL;
+        Actor actor;
+
+        access_find(access, c->uid, c->gids, c->n_gids, &actor);
+        if (actor.unit) {
+                unit = strdup(actor.unit);
+                if (!unit)
+                        return -ENOMEM;
+        }
+        free((char *)subscriber->actor.unit);
+        actor.name = actor.role = NULL;
+        actor.unit = unit;
+        subscriber->actor = actor;
+        return 0;
+}
+
+static int subscriber_init(Subscriber *subscriber, Bus *bus, const char *name) {
+        const Credentials *credentials = identities_credentials(bus->identities, name);
         int r;
 
-        *subscriber = (Subscriber){ .actor = call->actor, .name = strdup(name) };
-        subscriber->actor.name = subscriber->actor.role = NULL;
-        subscriber->actor.unit = call->actor.unit ? strdup(call->actor.unit) : NULL;
-        if (!subscriber->name || (call->actor.unit && !subscriber->actor.unit))
+        *subscriber = (Subscriber){ .name = strdup(name) };
+        if (!subscriber->name)
                 return -ENOMEM;
+        r = credentials ? credentials_copy(&subscriber->credentials, credentials) : -ENXIO;
+        if (r == 0)
+                r = set_actor(subscriber, bus->options.access);
+        if (r < 0)
+                return r;
         r = sd_bus_track_new(bus->bus, &subscriber->track, on_gone, bus);
         return r < 0 ? r : sd_bus_track_add_name(subscriber->track, name);
 }
@@ -81,7 +105,7 @@ int bus_subscribe(BusCall *call) {
         if (!grown)
                 return -ENOMEM;
         bus->subscribers = grown;
-        r = subscriber_init(&grown[bus->n_subscribers], bus, call, name);
+        r = subscriber_init(&grown[bus->n_subscribers], bus, name);
         if (r < 0) {
                 subscriber_done(&grown[bus->n_subscribers]);
                 return r;
@@ -99,6 +123,13 @@ void subscriber_called(Bus *bus, const char *name) {
         for (size_t i = 0; i < bus->n_subscribers; i++)
                 if (STREQ(bus->subscribers[i].name, name))
                         bus->subscribers[i].ahead = 0;
+}
+
+/* Whom we cannot judge hears nothing more. */
+void subscribers_access_changed(Bus *bus) {
+        for (size_t i = bus->n_subscribers; i > 0; i--)
+                if (set_actor(&bus->subscribers[i - 1], bus->options.access) < 0)
+                        remove_at(bus, i - 1);
 }
 
 void subscribers_done(Bus *bus) {

@@ -34,6 +34,8 @@
         X(PERMISSION_ACT_FOR, "act_for", "name the person for whom a program acts")                \
         X(PERMISSION_STATUS_READ, "status.read", "see the state of the service")                   \
         X(PERMISSION_ADMIN_CHECK, "admin.check", "check the whole store")                          \
+        X(PERMISSION_ADMIN_RELOAD, "admin.reload",                                                 \
+          "reload the configuration, or look what that would do")                                  \
         X(PERMISSION_ADMIN_JOB, "admin.job", "see and cancel everybody's jobs")                    \
         X(PERMISSION_ADMIN_CLOCK, "admin.clock", "accept or set the clock")                        \
         X(PERMISSION_ADMIN_LOG, "admin.log", "set the log level")

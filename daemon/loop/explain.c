@@ -7,8 +7,10 @@
 #include <stdio.h>
 
 #include "aftersales/limits.h"
+#include "loop/engine-internal.h"
 
-#define WHY_SIZE 200
+#define WHY_SIZE    200
+#define DIGEST_SHOW 16 /* digits of a policy's digest */
 
 static const Field explain_fields[] = {
         TEXT(1, ExplainRow, clock, 0, NAME_MAX_BYTES, .doc = "which clock"),
@@ -20,6 +22,11 @@ static const Field explain_fields[] = {
         TEXT(7, ExplainRow, why, 0, WHY_SIZE, .doc = "why it counts or does not"),
         TEXT(8, ExplainRow, event, 0, NAME_MAX_BYTES, .doc = "of an event: what"),
         TIME(9, ExplainRow, at, 0, .doc = "of an event: when"),
+        COUNT(10, ExplainRow, policy, 0,
+              .doc = "of the event policy: number of the one that applied"),
+        TEXT(11, ExplainRow, digest, 0, NAME_MAX_BYTES, .doc = "the beginning of its digest"),
+        TEXT(12, ExplainRow, calendar, 0, NAME_MAX_BYTES, .doc = "the calendar that counted"),
+        TEXT(13, ExplainRow, ladder, 0, NAME_MAX_BYTES, .doc = "the ladder that is climbed"),
 };
 
 const RecordType explain_type = {
@@ -38,7 +45,10 @@ typedef struct ExplainEvent {
 } ExplainEvent;
 
 typedef struct Explaining {
+        const Engine *engine;
+        Store *store;
         const Kind *kind;
+        const Case *c;
         const Timing *timing;
         const Clock *clock;
         ExplainSink sink;
@@ -158,11 +168,56 @@ static int add_ladder(Explaining *x) {
         return 0;
 }
 
+/* The version by which a clock was computed: a stopped one by that of its time. -ENOENT: none that
+ * is known. */
+static int find_version(const Explaining *x, PolicyVersion *ret) {
+        Key position = {};
+        int r;
+
+        if (!x->clock->stopped_at)
+                return version_get(x->store, x->c->policy, ret);
+        while ((r = version_next(x->store, &position, ret)) == 0) {
+                if (ret->since <= x->clock->stopped_at && ret->number <= x->c->policy)
+                        return 0;
+                version_done(ret);
+        }
+        return r;
+}
+
+/* Calendar and ladder are known of a policy that counts time as the one in force. */
+static int put_policy(Explaining *x) {
+        const LadderSpec *ladder = x->timing->ladder;
+        ExplainRow row = { .event = (char *)"policy", .seconds = x->clock->target };
+        char digest[DIGEST_SHOW + 1] = "", why[WHY_SIZE];
+        PolicyVersion version = {};
+        int r = find_version(x, &version);
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        snprintf(digest, sizeof(digest), "%s", version.digest);
+        row.at = version.since;
+        row.policy = version.number;
+        row.digest = digest;
+        row.why = why;
+        if (version.number >= engine_version(x->engine)->timing_version) {
+                row.calendar = (char *)calendar_name(x->timing->calendar);
+                row.ladder = ladder->name;
+                snprintf(why, sizeof(why), "number %" PRId64 " (%s): calendar %s, ladder %s",
+                         version.number, digest, row.calendar, row.ladder);
+        } else
+                snprintf(why, sizeof(why), "number %" PRId64 " (%s)", version.number, digest);
+        version_done(&version);
+        return put_row(x, row);
+}
+
 static int explain_clock(Explaining *x, int64_t now) {
         const Clock *clock = x->clock;
         int64_t until = clock->stopped_at ? clock->stopped_at : MAX(now, clock->deadline);
         int r = 0;
 
+        r = put_policy(x);
+        if (r < 0)
+                return r;
         x->n_events = x->stretches = 0;
         x->counted = 0;
         add_event(x, "started", clock->started_at);
@@ -178,16 +233,25 @@ static int explain_clock(Explaining *x, int64_t now) {
         return r;
 }
 
-int explain_case(const Engine *engine, const Kind *kind, const Case *c, int64_t now,
+int explain_case(const Engine *engine, Store *store, const Kind *kind, Case *c, int64_t now,
                  ExplainSink sink, void *userdata) {
         const Clock *clocks = c->clocks.items;
         Explaining x = {
+                .engine = engine,
+                .store = store,
                 .kind = kind,
+                .c = c,
                 .timing = &engine_target(engine, kind, c)->timing,
                 .sink = sink,
                 .userdata = userdata,
         };
 
+        if (!case_is_current(engine, c)) {
+                int r = case_recompute(engine, kind, c);
+
+                if (r < 0)
+                        return r;
+        }
         for (size_t i = 0; i < c->clocks.n; i++) {
                 int r;
 

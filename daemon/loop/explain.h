@@ -14,15 +14,19 @@ typedef struct ExplainRow {
         bool counted;
         int64_t seconds; /* counted in it */
         char *why;
-        char *event; /* of an event: what */
-        int64_t at;  /* and when */
+        char *event;    /* of an event: what */
+        int64_t at;     /* and when */
+        int64_t policy; /* of the event "policy": its number, and since when it is in force in at */
+        char *digest;   /* the beginning of its digest */
+        char *calendar, *ladder;
 } ExplainRow;
 
 extern const RecordType explain_type;
 
 typedef int (*ExplainSink)(void *userdata, const ExplainRow *row);
 
-/* Of each clock its first EXPLAIN_STRETCHES_MAX stretches and all its events. 0 or negative errno.
- */
-int explain_case(const Engine *engine, const Kind *kind, const Case *c, int64_t now,
+/* Of each clock the policy that applied, its first EXPLAIN_STRETCHES_MAX stretches and all its
+ * events. A case that was computed by an earlier policy is explained, and changed, as it is by the
+ * one in force. 0 or negative errno. */
+int explain_case(const Engine *engine, Store *store, const Kind *kind, Case *c, int64_t now,
                  ExplainSink sink, void *userdata);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include "aftersales/limits.h"
 
@@ -22,6 +23,18 @@ struct StatusLine {
 
 void notify_stopping(void) {
         sd_notify(false, "STOPPING=1\nSTATUS=ending: committing what is open");
+}
+
+void notify_reloading(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+                   now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000);
+}
+
+void notify_reloaded(void) {
+        sd_notify(false, "READY=1");
 }
 
 void notify_extend(uint64_t usec) {

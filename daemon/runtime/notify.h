@@ -12,6 +12,8 @@
 #include "runtime/due.h"
 
 void notify_stopping(void);
+void notify_reloading(void);
+void notify_reloaded(void); /* or refused: the service goes on */
 /* Starting or stopping goes on and may take until so many microseconds from now; to be said again
  * before they are over. For migrations: call it with NOTIFY_EXTEND after every bounded step. */
 void notify_extend(uint64_t usec);

@@ -474,6 +474,10 @@ int store_stats(Store *store, KvStats *ret) {
         return store->kv->ops->stats(store->kv, ret);
 }
 
+void store_set_journal_keep(Store *store, int64_t keep) {
+        store->journal_keep = keep;
+}
+
 void store_note_time(Store *store, int64_t now) {
         store->head.time_seen = now;
 }

@@ -163,6 +163,8 @@ int store_stats(Store *store, KvStats *ret);
 /* After a restore: raises the epoch above the present one and above `above` (that of the store
  * which this one replaces, if it is known), durably. No batch may be open. 0 or negative errno. */
 int store_begin_epoch(Store *store, uint32_t above);
+/* How long journal records are kept from now on, in microseconds. */
+void store_set_journal_keep(Store *store, int64_t keep);
 /* Kept with the next commit. */
 void store_note_time(Store *store, int64_t now);
 void store_note_published(Store *store, uint64_t sequence);

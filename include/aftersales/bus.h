@@ -17,6 +17,7 @@
 #define AFTERSALES_ESCALATIONS   "org.aftersales1.Escalations"
 #define AFTERSALES_NOTIFICATIONS "org.aftersales1.Notifications"
 #define AFTERSALES_CALENDARS     "org.aftersales1.Calendars"
+#define AFTERSALES_POLICY        "org.aftersales1.Policy"
 
 /* What a call's dictionary may carry besides the fields of the record:
  *

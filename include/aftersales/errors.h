@@ -25,6 +25,8 @@
           "the caller's role does not have the permission")                                        \
         X(REFUSED_SCOPE, "OutOfScope", 77,                                                         \
           "the record belongs to a unit outside the caller's scope")                               \
+        X(REFUSED_POLICY, "PolicyRejected", 78,                                                    \
+          "the configuration cannot be used or contradicts open cases; the one in force stays")    \
         X(REFUSED_LIMIT, "LimitReached", 1, "a documented limit would be exceeded")                \
         X(REFUSED_STORAGE_FULL, "StorageFull", 75, "no room to store the change; nothing is lost") \
         X(REFUSED_TRY_AGAIN, "TryAgain", 75, "the change could not be committed; call again")      \

@@ -33,14 +33,17 @@
 #define CONFIG_MESSAGES_MAX    100  /* kept of each severity; more are only counted */
 #define DIRECTORY_MAX_BYTES    1024 /* the path of the state directory */
 
-#define PAGE_ROWS_MAX          1000  /* rows of one List page */
-#define PAGE_SCAN_MAX          10000 /* records looked at for one List page */
-#define PAGE_BYTES_MAX         65536 /* a page ends with the row or change that reaches it */
-#define CHANGES_SCAN_MAX       2000  /* changes looked at for one page of Changes */
-#define SIGNALS_AHEAD_MAX      4096  /* that a subscriber gets without calling anything */
-#define EXPLAIN_STRETCHES_MAX  1000  /* of one clock that Explain tells; its first ones */
-#define CASE_STRETCHES_MAX     64    /* times that one case can wait */
-#define REPEATS_LOOKED_AT      100   /* earlier tickets of a unit when a repair comes in */
-#define CALLS_IN_FLIGHT        64    /* what our own programs keep; a bus allows 128 */
+#define PAGE_ROWS_MAX          1000    /* rows of one List page */
+#define PAGE_SCAN_MAX          10000   /* records looked at for one List page */
+#define PAGE_BYTES_MAX         65536   /* a page ends with the row or change that reaches it */
+#define CHANGES_SCAN_MAX       2000    /* changes looked at for one page of Changes */
+#define SIGNALS_AHEAD_MAX      4096    /* that a subscriber gets without calling anything */
+#define EXPLAIN_STRETCHES_MAX  1000    /* of one clock that Explain tells; its first ones */
+#define CASE_STRETCHES_MAX     64      /* times that one case can wait */
+#define REPEATS_LOOKED_AT      100     /* earlier tickets of a unit when a repair comes in */
+#define SIMULATE_ROWS_MAX      10000   /* rows of one Simulate; all are counted */
+#define SIMULATE_EVENTS_MAX    5000000 /* events that one Simulate counts */
+#define POLICY_CASES_NAMED     10      /* contradicting ones that a refused reload names */
+#define CALLS_IN_FLIGHT        64      /* what our own programs keep; a bus allows 128 */
 
 #define USEC_PER_SEC           INT64_C(1000000)

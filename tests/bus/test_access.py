@@ -63,6 +63,8 @@ METHODS = {
                 "Transitions": ANYBODY},
     "Jobs": {"List": ANYBODY, "Get": ANYBODY, "Wait": ANYBODY, "Cancel": ANYBODY,
              "Problems": ANYBODY},
+    "Policy": {"Reload": "admin.reload", "Preview": "admin.reload", "List": "status.read",
+               "Simulate": "escalation.read"},
     "Clock": {"Get": "admin.clock", "Advance": "admin.clock", "Jump": "admin.clock",
               "SetSynchronised": "admin.clock"},
 }

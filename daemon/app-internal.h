@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of the daemon as a whole share. */
+
+#include <systemd/sd-event.h>
+
+#include "app.h"
+#include "bus/bus.h"
+#include "loop/engine.h"
+#include "runtime/commit.h"
+#include "runtime/due.h"
+#include "runtime/publish.h"
+#include "runtime/recompute.h"
+#include "runtime/watchdog.h"
+
+typedef struct App {
+        const AppOptions *options;
+        WallClock clock;
+        Policy *policy;
+        Engine *engine;
+        Access *access;
+        sd_event *event;
+        Store *store;
+        Committer *committer;
+        Publisher *publisher;
+        DueTimer *due;
+        StatusLine *status;
+        Watchdog *watchdog;
+        Recompute *recompute;
+        Bus *bus;
+} App;
+
+void app_done(App *app);
+/* Policy, engine and access, from the configuration file: all or nothing is usable. 0,
+ * CONFIG_REFUSED (see errors), negative errno. */
+int app_load_policy(App *app, ConfigErrors *errors);
+int app_open_store(App *app, bool read_only);
+
+void app_log_warnings(const ConfigMessages *messages);
+int app_warn_missing_year(void *userdata, const char *calendar, int year);
+
+/* For the bus: the configuration, which a preview has found to be good, comes into force whole or
+ * not at all. */
+int app_reload(void *app, const char *digest, const char *by, Refusal *refusal);

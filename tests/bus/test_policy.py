@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Another policy for a daemon that runs, and a look at what would escalate."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import (BUILD, DAY, HOUR, POLICY, REGION, USEC, BusError, FreshServiceTest, Service,
+                     at, end_service, figure, found_company, shown, variants, wait_for)
+
+LONGER = ("response: 4h, visit: 8h, resolve: 16h,\n                followup: 8h, waiting: 24h}\n"
+          "      urgent", "response: 6h, visit: 8h, resolve: 20h,\n                followup: 8h, "
+          "waiting: 24h}\n      urgent")
+HOLIDAY = ("2026-03-12: {hours: off", "2026-03-03: {hours: off}\n      2026-03-12: {hours: off")
+SHORT_LADDER = ("      - {to: business,  after: 4h}\n      - {to: president, after: 8h}\n", "")
+PATIENT = ("followup_attempts: 3", "followup_attempts: 4")
+ONE_MORE_MINUTE = ("resolve: 16h", "resolve: 16h1m")
+LOAD = 20_000
+UNHURRIED = 0.1  # seconds that a caller may wait while all is computed anew, on a busy machine
+
+
+def changed(*changes):
+    text = POLICY.read_text("utf-8")
+    for before, after in changes:
+        assert before in text, before
+        text = text.replace(before, after, 1)
+    return text
+
+
+class PolicyTest(FreshServiceTest):
+    def reload(self, *changes):
+        self.service.configure(changed(*changes))
+        return self.client.call("Policy", "Reload")
+
+    def policies(self):
+        return self.client.call("Policy", "List")
+
+    def computed(self):
+        wait_for(lambda: self.policies()[0].get("recomputed_at"), "the open cases computed anew")
+
+
+class Reload(PolicyTest):
+    def test_deadlines_move(self):
+        """Those of open cases, without a revision of theirs; explain names the policy."""
+        ticket = self.ticket()
+        before = self.client.get(ticket)
+        self.assertEqual(before["policy"], 1)
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 13:00")
+        answer = self.reload(LONGER)
+        self.assertEqual((answer["policy"], answer["cases"], answer["moved"]), (2, 1, 1))
+        self.computed()
+        after = self.client.get(ticket)
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 15:00")
+        self.assertEqual((after["policy"], after["revision"], after["changed_at"]),
+                         (2, before["revision"], before["changed_at"]))
+        self.client.move("Comment", ticket, note="x", revision=before["revision"])
+        newest, first = self.policies()
+        self.assertEqual((newest["number"], first["number"]), (2, 1))
+        self.assertEqual(newest["digest"], answer["digest"])
+        self.assertEqual((newest["by"], first["by"]), (f"uid:{os.geteuid()}", "daemon"))
+        rows = [row for row in self.client.explain(ticket)
+                if row["clock"] == "response" and row.get("event") == "policy"]
+        self.assertEqual([(row["policy"], row["digest"], row["calendar"], row["ladder"],
+                           row["seconds"], row["at"]) for row in rows],
+                         [(2, newest["digest"][:16], "office", "service", 6 * 3600,
+                           newest["since"])])
+
+    def test_nothing_is_raised_twice(self):
+        ticket = self.ticket()
+        self.until("2026-03-02 13:20")  # warned, and on the first rung
+        raised = self.client.escalations(ticket)
+        self.assertEqual([row["cause"] for row in raised if row["clock"] == "response"],
+                         ["warning", "rung"])
+        for changes in ((LONGER,), (), (LONGER,), ()):
+            self.reload(*changes)
+            self.computed()
+            self.client.advance(self.client.now() + 1)
+        self.assertEqual(self.client.escalations(ticket), raised)
+        self.assertTrue(self.client.get(ticket)["overdue"])
+
+    def test_calendar(self):
+        ticket = self.ticket()
+        self.assertEqual(self.deadline(ticket, "resolve"), "2026-03-03 17:00")
+        self.reload(HOLIDAY)
+        self.computed()
+        self.assertEqual(self.deadline(ticket, "resolve"), "2026-03-04 17:00")
+
+    def test_rejected(self):
+        """With the place, and all is as before."""
+        ticket = self.ticket()
+        for change, words in (
+                (("ladder: service, response: 4h", "ladder: servce, response: 4h"),
+                 [f"{self.service.config}:", "there is no ladder 'servce'"]),
+                (("repeat: 8h", "repeat: 8"), ["ladders.service.repeat", "'8' has no unit"]),
+                (("site: 0", "site: 5"), ["site: takes effect with a restart only"]),
+                (("map_size: 1GiB", "map_size: 2GiB"), ["store.map_size", "restart"])):
+            self.service.configure(changed(change, LONGER))
+            for method, signature, arguments in (("Reload", None, ()), ("Preview", "u", (10,))):
+                with self.subTest(words=words, method=method), \
+                        self.refused("PolicyRejected", *words, unchanged=ticket) as caught:
+                    self.client.call("Policy", method, signature, *arguments)
+                if "site" not in words[0] and "map_size" not in words[0]:
+                    self.assertRegex(caught.exception.text, r"policy\.yaml:\d+:\d+: ")
+        self.assertEqual(len(self.policies()), 1)
+        self.service.config.unlink()
+        with self.refused("PolicyRejected", "policy.yaml", unchanged=ticket):
+            self.client.call("Policy", "Preview", "u", 0)
+        self.service.configure(changed())
+        self.assertEqual(self.reload()["policy"], 1)
+
+    def test_contradiction(self):
+        """Cases that stand on a rung which is no more are named, ten of them."""
+        tickets = [self.ticket() for _ in range(12)]
+        self.until("2026-03-04 17:01")  # the response is 20 hours late: on the fourth rung
+        self.service.configure(changed(SHORT_LADDER))
+        with self.refused("PolicyRejected", "contradicts 12 open cases", f"T{tickets[0]}: its clock",
+                          "stands on rung 4, and the ladder service has 2", "and 2 more"):
+            self.client.call("Policy", "Reload")
+        for ticket in tickets:
+            self.client.move("Void", ticket, void_reason="other")
+        self.assertEqual(self.reload(SHORT_LADDER)["policy"], 2)
+
+    def test_preview(self):
+        """Which deadlines would move, the first of them as rows; nothing is changed."""
+        tickets = [self.ticket(), self.ticket(priority="urgent"), self.ticket()]
+        self.service.configure(changed(LONGER))
+        sequence = self.client.status()["sequence"]
+        cases, moved, rows = self.client.call("Policy", "Preview", "u", 3)
+        self.assertEqual((cases, moved), (3, 2))
+        self.assertEqual([(row["case_id"], row["clock"], shown(row["before"]), shown(row["after"]))
+                          for row in rows],
+                         [(tickets[0], "response", "2026-03-02 13:00", "2026-03-02 15:00"),
+                          (tickets[0], "resolve", "2026-03-03 17:00", "2026-03-04 13:00"),
+                          (tickets[2], "response", "2026-03-02 13:00", "2026-03-02 15:00")])
+        self.assertEqual(self.client.status()["sequence"], sequence)
+        self.assertEqual(self.deadline(tickets[0], "response"), "2026-03-02 13:00")
+        with self.refused("InvalidValue", "limit"):
+            self.client.call("Policy", "Preview", "u", 1001)
+
+    def test_what_is_not_about_time(self):
+        """moves nothing: nothing is looked at and nothing computed."""
+        ticket = self.ticket()
+        answer = self.reload(PATIENT)
+        self.assertEqual((answer["policy"], answer["cases"]), (2, 0))
+        self.assertTrue(self.policies()[0]["recomputed_at"])
+        self.assertEqual(self.policies()[0]["timing_version"], 1)
+        self.assertEqual(self.client.get(ticket)["policy"], 1)
+        self.assertEqual(self.client.get(self.ticket())["policy"], 2)
+
+    def test_hangup(self):
+        """SIGHUP does the same, and the log says how it went."""
+        ticket = self.ticket()
+        self.service.configure(changed(LONGER))
+        self.service.daemon.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(self.policies()) == 2, "the reload")
+        self.computed()
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 15:00")
+        self.service.configure(changed(("repeat: 8h", "repeat: 8")))
+        self.service.daemon.send_signal(signal.SIGHUP)
+        wait_for(lambda: [text for priority, text in self.service.log()
+                          if priority == 3 and "reload refused" in text and "policy.yaml:" in text],
+                 "the refusal in the log")
+        self.assertEqual(len(self.policies()), 2)
+        self.service.configure(changed(LONGER))
+
+    def test_log_level(self):
+        self.reload(("level: debug", "level: warning"))
+        lines = len(self.service.log())
+        self.ticket()
+        self.assertEqual(len(self.service.log()), lines)
+        self.reload()
+        self.ticket()
+        self.assertGreater(len(self.service.log()), lines)
+
+    @unittest.skipUnless(os.geteuid() == 0, "other users' connections need root")
+    def test_access(self):
+        """What connections may do changes at once, also what they hear."""
+        ticket = self.ticket()
+        clerk, other = self.service.client("games"), self.service.client("news")
+        clerk.get(ticket)
+        other.get(ticket)
+        clerk.call("Manager", "Subscribe")
+        other.call("Manager", "Subscribe")
+        self.reload(("{user: games,    role: subcentre,          scope: {subcentre: BJ}}",
+                     "{user: games,    role: subcentre,          scope: {subcentre: SH}}"))
+        with self.assertRaises(BusError) as caught:
+            clerk.get(ticket)
+        self.assertEqual(caught.exception.name, "OutOfScope")
+        self.client.move("Comment", ticket, note="x")
+        other.call("Manager", "Unsubscribe")  # answered after the signals
+        self.assertTrue(any(other.signals()))
+        clerk.call("Manager", "Unsubscribe")
+        self.assertFalse(any(clerk.signals()))
+        self.reload(("  - {user: games,    role: subcentre,          scope: {subcentre: BJ}}\n", ""))
+        with self.assertRaises(BusError) as caught:
+            clerk.call("Tickets", "Get", "t", ticket)
+        self.assertEqual(caught.exception.name, "NotPermitted")
+
+    def test_one_at_a_time(self):
+        """Whoever comes while another one is at it is told so; there is always an answer."""
+        self.service.configure(changed(LONGER))
+        messages = [self.client.message("Policy", "Reload") for _ in range(8)]
+        answers = self.client.calls(messages)
+        done = [answer for answer in answers if not isinstance(answer, BusError)]
+        self.assertTrue(done)
+        self.assertEqual({answer.name for answer in answers if isinstance(answer, BusError)} |
+                         {"TryAgain"}, {"TryAgain"})
+        self.assertEqual(len(self.policies()), 2)
+
+    def test_at_the_start(self):
+        """A configuration that was changed while nobody served."""
+        ticket = self.ticket()
+        self.service.stop()
+        self.service.configure(changed(LONGER))
+        self.service.start(self.CLOCK + HOUR)
+        self.computed()
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 15:00")
+        self.assertEqual([row["by"] for row in self.policies()], ["daemon", "daemon"])
+
+
+class Load(FreshServiceTest):
+    """Twenty thousand open tickets."""
+
+    def fill(self, n):
+        fields = {"type": "consultation", "region": REGION}
+        message = ("Tickets", "Create", "a{sv}", variants(fields))
+        for answer in self.client.calls([self.client.message(*message) for _ in range(n)]):
+            self.assertNotIsInstance(answer, BusError)
+
+    def policies(self):
+        return self.client.call("Policy", "List")
+
+    def test_under_load(self):
+        """While everything is computed anew nobody waits more than a slice, and what is done in
+        between is right."""
+        self.fill(LOAD)
+        self.service.configure(changed(LONGER))
+        began = time.monotonic()
+        answer = self.client.call("Policy", "Reload")
+        reloaded = time.monotonic()
+        self.assertEqual((answer["cases"], answer["moved"]), (LOAD, LOAD))
+        longest, calls = 0, 0
+        while not self.policies()[0].get("recomputed_at"):
+            before = time.monotonic()
+            ticket = self.ticket()
+            self.assertEqual(shown({c["clock"]: c["deadline"] for c in
+                                    self.client.get(ticket)["clocks"]}["response"]),
+                             "2026-03-02 15:00")
+            longest = max(longest, time.monotonic() - before)
+            calls += 1
+        figure(f"reload with {LOAD} open tickets: {reloaded - began:.2f} s to look at them, "
+               f"{time.monotonic() - reloaded:.2f} s to compute them anew; meanwhile {calls} times "
+               f"two calls, the longest {longest * 1000:.1f} ms")
+        self.assertGreater(calls, 3)
+        self.assertLess(longest, UNHURRIED)
+        self.assertEqual(self.client.status()["unarmed"], 0)
+
+    def test_killed_in_the_middle(self):
+        """The walk goes on where it can at the next start; all is computed in the end."""
+        self.fill(3000)
+        for kills in range(3):
+            self.service.configure(changed(("resolve: 16h", f"resolve: 16h{kills + 1}m")))
+            self.client.call("Policy", "Reload")
+            self.service.kill()
+            self.service.start(self.CLOCK)
+        wait_for(lambda: self.policies()[0].get("recomputed_at"), "the end of the walk")
+        rows = self.client.list_all("Tickets")
+        self.assertEqual(len(rows), 3000)
+        resolve = {clock["deadline"] for row in rows[::100]
+                   for clock in self.client.get(row["id"])["clocks"] if clock["clock"] == "resolve"}
+        # what is over at 17:00 goes on in the morning
+        self.assertEqual({shown(deadline) for deadline in resolve}, {"2026-03-04 09:03"})
+
+
+class Simulate(FreshServiceTest):
+    def simulate(self, until, limit=10000, client=None, **filters):
+        return (client or self.client).call("Policy", "Simulate", "xa{sv}u", at(until),
+                                            variants(filters), limit)
+
+    def company(self):
+        """Tickets in all states, with promises, appointments, waiting ones, several ladders."""
+        tickets = []
+        for i in range(150):
+            fields = [{}, {"priority": "urgent"}, {"type": "technical_question"},
+                      {"type": "repair", "promised_at": self.CLOCK + DAY + i * HOUR}][i % 4]
+            tickets.append(self.ticket(**fields))
+            if i % 3 == 1:
+                self.client.move("Dispatch", tickets[-1], dealer="BJ-1")
+            if i % 9 == 1:
+                self.client.move("Accept", tickets[-1], appointment=self.CLOCK + i * HOUR)
+            if i % 5 == 2:
+                self.client.move("WaitCustomer", tickets[-1], wait_reason="不在")
+        return tickets
+
+    def test_what_is_foreseen_happens(self):
+        """The very escalations, and the look leaves no trace."""
+        self.company()
+        self.until("2026-03-02 12:00")
+        sequence = self.client.status()["sequence"]
+        stored = (self.service.state / "data.mdb").read_bytes() \
+            if (self.service.state / "data.mdb").exists() else None
+        rows, totals, events = self.simulate("2026-03-06 12:00")
+        self.assertEqual(self.client.status()["sequence"], sequence)
+        if stored:
+            self.assertEqual((self.service.state / "data.mdb").read_bytes(), stored)
+        self.assertEqual(events, len(rows))
+        self.assertEqual(sum(row[cause] for row in totals for cause in ("warning", "rung", "repeat")),
+                         events)
+        known = {row["id"] for row in self.client.list_all("Escalations")}
+        self.until("2026-03-06 12:00")
+        happened = sorted((row for row in self.client.list_all("Escalations")
+                           if row["id"] not in known), key=lambda row: row["id"])
+        names = ("due_at", "fired_at", "case_id", "clock", "cycle", "level", "cause", "role",
+                 "recipient", "missed")
+        self.assertEqual([[row.get(name) for name in names] for row in rows],
+                         [[row.get(name) for name in names] for row in happened])
+        self.assertGreater(events, 300)
+
+    def test_bounds(self):
+        self.company()
+        everything, totals, events = self.simulate("2026-03-04 12:00")
+        rows, the_same, counted = self.simulate("2026-03-04 12:00", limit=7)
+        self.assertEqual((rows, the_same, counted), (everything[:7], totals, events))
+        rows, totals, _ = self.simulate("2026-03-04 12:00", recipient="BJ-1")
+        self.assertEqual({row["recipient"] for row in rows}, {"BJ-1"})
+        self.assertEqual([row["recipient"] for row in totals], ["BJ-1"])
+        self.assertEqual(self.simulate("2026-03-04 12:00", subcentre="SH")[2], 0)
+        for until, limit, words in (("2026-03-01 12:00", 1, "past"), ("2026-03-04 12:00", 10001,
+                                                                      "at most 10000")):
+            with self.refused("InvalidValue", words):
+                self.simulate(until, limit=limit)
+        with self.refused("UnknownField", "phone"):
+            self.simulate("2026-03-04 12:00", phone="000-1")
+
+    @unittest.skipUnless(os.geteuid() == 0, "other users' connections need root")
+    def test_scope(self):
+        self.company()
+        self.assertEqual(self.simulate("2026-03-04 12:00", client=self.service.client("man"))[2], 0)
+        events = self.simulate("2026-03-04 12:00", client=self.service.client("games"))[2]
+        self.assertEqual(events, self.simulate("2026-03-04 12:00")[2])
+        dealer = self.simulate("2026-03-04 12:00", client=self.service.client("mail"))[2]
+        self.assertEqual(dealer, self.simulate("2026-03-04 12:00", dealer="BJ-1")[2])
+        self.assertTrue(0 < dealer < events)
+        with self.refused("OutOfScope", "BJ"):
+            self.simulate("2026-03-04 12:00", client=self.service.client("man"), subcentre="BJ")
+
+    def test_not_in_force(self):
+        """By the policy in force, and no other."""
+        self.service.configure(changed(LONGER))
+        with self.refused("RuleViolated", "reload"):
+            self.simulate("2026-03-04 12:00")
+
+
+if __name__ == "__main__":
+    unittest.main()
