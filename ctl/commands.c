@@ -21,6 +21,9 @@ typedef enum NounId {
         NOUN_PRODUCT,
         NOUN_SERIAL,
         NOUN_FAULT,
+        NOUN_RELOAD,
+        NOUN_CONFIG,
+        NOUN_SIMULATE,
         NOUN_CALENDAR,
         NOUN_CLOCK,
         NOUN_HELP,
@@ -48,6 +51,12 @@ static const Noun nouns[] = {
                           "units sold" },
         [NOUN_FAULT] = { "fault", AFTERSALES_FAULTS, "fault", 0, "code,symptom,cause,part",
                          "fault codes" },
+        [NOUN_RELOAD] = { "reload", AFTERSALES_POLICY,
+                          .doc = "read the configuration again, and bring it into force whole or "
+                                 "not at all" },
+        [NOUN_CONFIG] = { "config", AFTERSALES_POLICY, .doc = "the configuration in force" },
+        [NOUN_SIMULATE] = { "simulate", AFTERSALES_POLICY, "escalation", LETTER_ESCALATION, NULL,
+                            "what would escalate to whom if nobody did anything" },
         [NOUN_CALENDAR] = { "calendar", AFTERSALES_CALENDARS, .doc = "working time" },
         [NOUN_CLOCK] = { "clock", AFTERSALES_MANAGER, .doc = "the clock that the daemon goes by" },
         [NOUN_HELP] = { "help", .doc = "this help, or that of a command" },
@@ -131,6 +140,15 @@ static const Command commands[] = {
         { MASTERS | N(TICKET) | N(ESCALATION), "fields", "",
           "the fields: what they mean and where they can be given", verb_fields, ROWS, 0, 0,
           false },
+
+        { N(RELOAD), NULL, "", NULL, verb_reload, ROWS | FOR_TRYING, 0, 0, false },
+        { N(CONFIG), "reload", "", "the same as reload", verb_reload, ROWS | FOR_TRYING, 0, 0,
+          false },
+        { N(CONFIG), "history", "", "the policies that have been in force, the newest first",
+          verb_config_history, ROWS, 0, 0, false },
+        { N(SIMULATE), NULL,
+          "--until=TIME [kind=KIND] [subcentre=CODE] [dealer=CODE] [recipient=CODE]", NULL,
+          verb_simulate, LIST | FOR_SIMULATE, 0, 0, false },
 
         { N(CALENDAR), "list", "", "calendars and their time zones", verb_calendar_list, ROWS, 0, 0,
           false },
@@ -257,7 +275,8 @@ static void write_exit_codes(FILE *f) {
               "  66  no answer to a question\n"
               "  69  the daemon or the bus cannot be reached\n"
               "  75  try again later\n"
-              "  77  not permitted\n",
+              "  77  not permitted\n"
+              "  78  the configuration is wrong\n",
               f);
 }
 

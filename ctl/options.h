@@ -14,6 +14,8 @@ typedef enum OptionGroup {
         FOR_CHANGES = 1 << 4,
         FOR_WATCHING = 1 << 5, /* lists that can be watched */
         FOR_MONITOR = 1 << 6,
+        FOR_TRYING = 1 << 7, /* what can be tried without doing it */
+        FOR_SIMULATE = 1 << 8,
 } OptionGroup;
 
 /* X(symbol, name, letter, argument, group, meaning). argument: as in help, "[=" an optional one,
@@ -35,6 +37,10 @@ typedef enum OptionGroup {
           "show the list again whenever it has changed, at most every so many seconds (1)")         \
         X(OPTION_SINCE, "since", 0, "=SEQUENCE", FOR_MONITOR,                                       \
           "begin after this change; 0: with the oldest kept. Without: with what comes from now on") \
+        X(OPTION_DRY_RUN, "dry-run", 0, NULL, FOR_TRYING, "only say what it would do")              \
+        X(OPTION_UNTIL, "until", 0, "=TIME", FOR_SIMULATE, "as far as that time")                   \
+        X(OPTION_SUMMARY, "summary", 0, NULL, FOR_SIMULATE,                                         \
+          "only count them, by recipient and cause")                                                \
         X(OPTION_STDIN, "stdin", 0, NULL, FOR_FIELDS,                                               \
           "more fields as a JSON object on standard input; the way to give personal data")          \
         X(OPTION_ASK, "ask", 0, NULL, FOR_FIELDS, "ask for personal data on the terminal")          \

@@ -23,6 +23,11 @@ int verb_transition(Context *context);
 int verb_explain(Context *context);
 int verb_acknowledge(Context *context);
 
+/* the policy */
+int verb_reload(Context *context);
+int verb_config_history(Context *context);
+int verb_simulate(Context *context);
+
 /* the daemon and its calendars */
 int verb_status(Context *context);
 int verb_check(Context *context);

@@ -222,6 +222,48 @@ class Reload(PolicyTest):
         self.assertEqual([row["by"] for row in self.policies()], ["daemon", "daemon"])
 
 
+class Command(PolicyTest):
+    """aftersalesctl, whose exit code a service manager goes by."""
+
+    def ctl(self, *arguments, status=0):
+        run = subprocess.run([BUILD / "aftersalesctl", *arguments], capture_output=True, text=True,
+                             env=self.service.environment() | {"TZ": "Asia/Shanghai"}, timeout=30,
+                             check=False)
+        self.assertEqual(run.returncode, status, run.stderr)
+        return run.stdout if status == 0 else run.stderr
+
+    def test_reload(self):
+        ticket = self.ticket()
+        self.service.configure(changed(LONGER))
+        for command in (["reload", "--dry-run"], ["config", "reload", "--dry-run"]):
+            said = self.ctl(*command)
+            self.assertIn("1 open cases looked at; 1 of them would get another deadline", said)
+            self.assertRegex(said, rf"T{ticket} +response +2026-03-02 13:00\S* +2026-03-02 15:00")
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 13:00")
+        self.assertIn("policy 2 (", self.ctl("reload"))
+        self.computed()
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 15:00")
+        self.assertRegex(self.ctl("config", "history"), r"(?s)2 +2026-03-02 .*1 +2026-03-02 ")
+        self.assertIn("number 2 (", self.ctl("ticket", "explain", f"T{ticket}"))
+        self.service.configure(changed(("repeat: 8h", "repeat: 8")))
+        said = self.ctl("reload", status=78)
+        self.assertRegex(said, r"policy\.yaml:\d+:\d+: ladders\.service\.repeat: '8' has no unit")
+        self.service.configure(changed(LONGER))
+
+    def test_simulate(self):
+        ticket = self.ticket()
+        said = self.ctl("simulate", "--until=2026-03-02 16:00")
+        self.assertRegex(said, rf"2026-03-02 12:00\S* +T{ticket} +response +warning")
+        self.assertRegex(said, rf"2026-03-02 13:00\S* +T{ticket} +response +rung +1 +owner +BJ")
+        self.assertRegex(self.ctl("simulate", "--until=+7h", "--summary"), r"BJ +1 +2 +0")
+        self.assertNotIn("BJ", self.ctl("simulate", "--until=+7h", "subcentre=SH"))
+        self.assertIn("the first 1 of 3 are shown",
+                      self.ctl("simulate", "--until=+7h", "--limit=1"))
+        self.assertIn("until when?", self.ctl("simulate", status=64))
+        self.assertIn("lies in the past", self.ctl("simulate", "--until=2020-01-01 0:00",
+                                                   status=65))
+
+
 class Load(FreshServiceTest):
     """Twenty thousand open tickets."""
 
