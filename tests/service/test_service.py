@@ -298,6 +298,43 @@ class Service(GuestTest):
                       self.machine.journal("-u", UNIT, "-n", "30"))
         self.ctl("status", user="clerk")
 
+    def policy(self):
+        return re.search(r"\bpolicy: (\S+)", self.ctl("status"))[1]
+
+    def test_reloaded(self):
+        """The new policy, the same process."""
+        self.restart()
+        pid, policy = self.pid(), self.policy()
+        good = self.machine.path(CONFIG).read_text("utf-8")
+        self.configure(good.replace("repeat_within: 30d", "repeat_within: 31d"))
+        self.run_in("systemctl", "reload", UNIT)
+        self.assertEqual(self.pid(), pid)
+        self.assertNotEqual(self.policy(), policy)
+        self.ctl("ticket new type=consultation region=110105", user="clerk")
+
+    def test_hangup_reloads(self):
+        self.restart()
+        pid, policy = self.pid(), self.policy()
+        good = self.machine.path(CONFIG).read_text("utf-8")
+        self.configure(good.replace("repeat_within: 30d", "repeat_within: 32d"))
+        self.send(signal.SIGHUP)
+        wait_for(lambda: self.policy() != policy, "another policy")
+        self.assertEqual((self.pid(), self.machine.property("ActiveState")), (pid, "active"))
+
+    def test_reload_refused(self):
+        """systemctl fails, the reason is to be seen, and the old policy stays."""
+        self.restart()
+        pid, policy = self.pid(), self.policy()
+        good = self.machine.path(CONFIG).read_text("utf-8")
+        self.configure(good + "\nzoen: Asia/Shanghai\n")
+        done = self.run_in("systemctl", "reload", UNIT, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        place = f"{CONFIG}:{good.count(chr(10)) + 2}:1"
+        self.assertIn(place, self.run_in("systemctl", "status", UNIT, check=False).stdout)
+        self.assertEqual(self.machine.property("ActiveState"), "active")
+        self.assertEqual((self.pid(), self.policy()), (pid, policy))
+        self.ctl("ticket new type=consultation region=110105", user="clerk")
+
     def test_wrong_configuration(self):
         """It is refused with the place of the mistake and not tried again."""
         good = self.machine.path(CONFIG).read_text("utf-8")
