@@ -18,5 +18,6 @@ void access_swap(Access *a, Access *b);
 
 /* What a uid with these groups is: root is administrator with the scope of headquarters; else the
  * first rule for the user, else the first for one of the groups; else nobody, without any
- * permission. Fills all but the name. */
+ * permission. Fills all but the name; its texts are the policy's, which may be another one after
+ * this turn of the loop: who keeps an Actor longer copies them. */
 void access_find(const Access *access, uid_t uid, const gid_t *gids, size_t n_gids, Actor *ret);

@@ -184,17 +184,31 @@ static int find_version(const Explaining *x, PolicyVersion *ret) {
         return r;
 }
 
+/* "4h", "1h30m", as it stands in the configuration. */
+static void target_text(const Clock *clock, char text[static NAME_MAX_BYTES]) {
+        int64_t minutes = clock->target / 60;
+
+        if (clock->fixed_at)
+                snprintf(text, NAME_MAX_BYTES, "a fixed time");
+        else if (minutes % 60)
+                snprintf(text, NAME_MAX_BYTES, "target %" PRId64 "h%" PRId64 "m", minutes / 60,
+                         minutes % 60);
+        else
+                snprintf(text, NAME_MAX_BYTES, "target %" PRId64 "h", minutes / 60);
+}
+
 /* Calendar and ladder are known of a policy that counts time as the one in force. */
 static int put_policy(Explaining *x) {
         const LadderSpec *ladder = x->timing->ladder;
         ExplainRow row = { .event = (char *)"policy", .seconds = x->clock->target };
-        char digest[DIGEST_SHOW + 1] = "", why[WHY_SIZE];
+        char digest[DIGEST_SHOW + 1] = "", why[WHY_SIZE], target[NAME_MAX_BYTES];
         PolicyVersion version = {};
         int r = find_version(x, &version);
 
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         snprintf(digest, sizeof(digest), "%s", version.digest);
+        target_text(x->clock, target);
         row.at = version.since;
         row.policy = version.number;
         row.digest = digest;
@@ -202,10 +216,11 @@ static int put_policy(Explaining *x) {
         if (version.number >= engine_version(x->engine)->timing_version) {
                 row.calendar = (char *)calendar_name(x->timing->calendar);
                 row.ladder = ladder->name;
-                snprintf(why, sizeof(why), "number %" PRId64 " (%s): calendar %s, ladder %s",
-                         version.number, digest, row.calendar, row.ladder);
+                snprintf(why, sizeof(why), "number %" PRId64 " (%s): calendar %s, ladder %s, %s",
+                         version.number, digest, row.calendar, row.ladder, target);
         } else
-                snprintf(why, sizeof(why), "number %" PRId64 " (%s)", version.number, digest);
+                snprintf(why, sizeof(why), "number %" PRId64 " (%s): %s", version.number, digest,
+                         target);
         version_done(&version);
         return put_row(x, row);
 }

@@ -73,9 +73,9 @@ static void finish(Recompute *rc, int64_t now) {
 
         if (r < 0)
                 log_error("the end of computing the open cases cannot be noted: %s", strerror(-r));
-        log_notice("policy %" PRId64 ": computed %" PRIu64 " open cases anew, %" PRIu64
-                   " could not be",
-                   rc->version, rc->done, rc->failed);
+        log_at(rc->done + rc->failed > 0 ? LOG_NOTICE : LOG_DEBUG,
+               "policy %" PRId64 ": computed %" PRIu64 " open cases anew, %" PRIu64 " could not be",
+               rc->version, rc->done, rc->failed);
         rc->version = 0;
 }
 

@@ -147,6 +147,51 @@ static Clock clock_of(World *world, uint64_t id, int which) {
         return clock;
 }
 
+/* With so much time between two calls at the most. */
+static void live(World *world, Rng *rng, uint64_t ids[static TICKETS], size_t *n, unsigned steps,
+                 int64_t pace) {
+        for (size_t i = 0; i < steps; i++) {
+                const Transition *transition;
+
+                if (pace > 0)
+                        world_pass(world, world->now + rng_between(rng, 1, pace));
+                if (*n == 0 || (*n < TICKETS && rng_one_in(rng, 4))) {
+                        if (life_create(world, rng, &ids[*n]) == 0 && world->created)
+                                ++*n;
+                } else
+                        assert_true(life_move(world, rng, ids[rng_below(rng, *n)], &transition) >=
+                                    0);
+        }
+}
+
+/* Each event of a clock names its cycle and level: no two are the same. */
+static void assert_unique(World *world, uint64_t seed) {
+        static struct {
+                uint64_t id;
+                char clock[32];
+                int64_t cycle, level;
+        } raised[RAISED];
+        Key position = {};
+        size_t n = 0;
+        Escalation e;
+
+        while (world_escalation(world, &position, &e)) {
+                for (size_t i = 0; i < n; i++)
+                        if (raised[i].id == e.case_id && raised[i].cycle == e.cycle &&
+                            raised[i].level == e.level && STREQ(raised[i].clock, e.clock))
+                                fail_msg("seed %llu: T%llu: %s level %lld twice",
+                                         (unsigned long long)seed,
+                                         (unsigned long long)id_number(e.case_id), e.clock,
+                                         (long long)e.level);
+                assert_true(n < RAISED);
+                raised[n].id = e.case_id;
+                raised[n].cycle = e.cycle;
+                raised[n].level = e.level;
+                snprintf(raised[n++].clock, sizeof(raised[0].clock), "%s", e.clock);
+                record_done(&escalation_type, &e);
+        }
+}
+
 /* ---- versions ------------------------------------------------------------------------------- */
 
 static void test_versions(void **state _unused_) {
@@ -265,6 +310,37 @@ static void test_back_and_forth(void **state _unused_) {
         end(&world);
 }
 
+/* Whatever happened before: once every policy has been in force, going round them again at the same
+ * instant raises nothing. */
+static void test_round_and_round(void **state _unused_) {
+        for (uint64_t seed = 1; seed <= HISTORIES; seed++) {
+                uint64_t ids[TICKETS];
+                Rng rng = { seed };
+                unsigned raised;
+                size_t n = 0;
+                World world;
+
+                begin(&world);
+                live(&world, &rng, ids, &n, 20, MINUTES(150));
+                for (size_t i = 0; i < ELEMENTS(variants); i++) {
+                        reload(&world, &variants[i]);
+                        recompute(&world, NULL);
+                        world_pass(&world, world.now);
+                }
+                raised = count_escalations(&world);
+                for (size_t i = 0; i < 3 * ELEMENTS(variants); i++) {
+                        reload(&world, &variants[rng_below(&rng, ELEMENTS(variants))]);
+                        recompute(&world, NULL);
+                        world_pass(&world, world.now);
+                }
+                if (count_escalations(&world) != raised)
+                        fail_msg("seed %llu: %u escalations became %u", (unsigned long long)seed,
+                                 raised, count_escalations(&world));
+                assert_unique(&world, seed);
+                end(&world);
+        }
+}
+
 /* A reload does not wait for the walk: what is touched first is computed first. */
 static void test_lazy(void **state _unused_) {
         World world;
@@ -367,51 +443,6 @@ static void test_preview(void **state _unused_) {
 }
 
 /* ---- any history ---------------------------------------------------------------------------- */
-
-/* With so much time between two calls at the most. */
-static void live(World *world, Rng *rng, uint64_t ids[static TICKETS], size_t *n, unsigned steps,
-                 int64_t pace) {
-        for (size_t i = 0; i < steps; i++) {
-                const Transition *transition;
-
-                if (pace > 0)
-                        world_pass(world, world->now + rng_between(rng, 1, pace));
-                if (*n == 0 || (*n < TICKETS && rng_one_in(rng, 4))) {
-                        if (life_create(world, rng, &ids[*n]) == 0 && world->created)
-                                ++*n;
-                } else
-                        assert_true(life_move(world, rng, ids[rng_below(rng, *n)], &transition) >=
-                                    0);
-        }
-}
-
-/* Each event of a clock names its cycle and level: no two are the same. */
-static void assert_unique(World *world, uint64_t seed) {
-        static struct {
-                uint64_t id;
-                char clock[32];
-                int64_t cycle, level;
-        } raised[RAISED];
-        Key position = {};
-        size_t n = 0;
-        Escalation e;
-
-        while (world_escalation(world, &position, &e)) {
-                for (size_t i = 0; i < n; i++)
-                        if (raised[i].id == e.case_id && raised[i].cycle == e.cycle &&
-                            raised[i].level == e.level && STREQ(raised[i].clock, e.clock))
-                                fail_msg("seed %llu: T%llu: %s level %lld twice",
-                                         (unsigned long long)seed,
-                                         (unsigned long long)id_number(e.case_id), e.clock,
-                                         (long long)e.level);
-                assert_true(n < RAISED);
-                raised[n].id = e.case_id;
-                raised[n].cycle = e.cycle;
-                raised[n].level = e.level;
-                snprintf(raised[n++].clock, sizeof(raised[0].clock), "%s", e.clock);
-                record_done(&escalation_type, &e);
-        }
-}
 
 /* By whatever way the clocks came there: what they have armed follows from their intervals. */
 static void assert_from_scratch(World *world, uint64_t seed) {
@@ -627,10 +658,15 @@ static void test_simulation_bounds(void **state _unused_) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_versions),       cmocka_unit_test(test_response),
-                cmocka_unit_test(test_back_and_forth), cmocka_unit_test(test_lazy),
-                cmocka_unit_test(test_preview),        cmocka_unit_test(test_whenever),
-                cmocka_unit_test(test_foreseen),       cmocka_unit_test(test_simulation_bounds),
+                cmocka_unit_test(test_versions),
+                cmocka_unit_test(test_response),
+                cmocka_unit_test(test_back_and_forth),
+                cmocka_unit_test(test_round_and_round),
+                cmocka_unit_test(test_lazy),
+                cmocka_unit_test(test_preview),
+                cmocka_unit_test(test_whenever),
+                cmocka_unit_test(test_foreseen),
+                cmocka_unit_test(test_simulation_bounds),
         };
 
         return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
