@@ -112,8 +112,11 @@ class Feed(FreshServiceTest):
                 self.assertEqual(follow(self.client, 0, limit), (whole, end))
         for since in range(1, end + 1):
             rows, after = changes(self.client, since, 1)
-            expected = [row for row in whole if row["sequence"] == since + 1]
-            self.assertEqual((rows, after), (expected, min(since + 1, end)))
+            # What the daemon notes for itself has no rows and is passed over.
+            behind = min((row["sequence"] for row in whole if row["sequence"] > since),
+                         default=end)
+            expected = [row for row in whole if row["sequence"] == behind > since]
+            self.assertEqual((rows, after), (expected, behind))
         with self.refused("InvalidValue", "1000"):
             changes(self.client, 0, 1001)
 

@@ -38,7 +38,7 @@ class Monitor:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.service.environment(),
             **identity)
         self.starts += 1
-        self.reader = threading.Thread(target=self.read, args=(self.process.stdout,))
+        self.reader = threading.Thread(target=self.read, args=(self.process.stdout,), daemon=True)
         self.reader.start()
 
     def read(self, stream):
@@ -51,6 +51,11 @@ class Monitor:
                     self.since, page = row["next"], []
                 else:
                     page.append(row)
+
+    def abandon(self):
+        """After a failed test nothing stays behind."""
+        if self.process and self.process.poll() is None:
+            end_process(self.process, signal.SIGKILL)
 
     def end(self, number):
         status = end_process(self.process, number)
@@ -65,7 +70,7 @@ class Caller(threading.Thread):
     """Writes until it is told to stop; what was acknowledged must be told by the feed."""
 
     def __init__(self, service, seed):
-        super().__init__()
+        super().__init__(daemon=True)
         self.client = service.client()
         self.random = random.Random(seed)
         self.stopped = threading.Event()
@@ -128,6 +133,10 @@ class NothingMissed(FreshServiceTest):
         users = [None, "games", "man"] if am_root() else [None, None]
         monitors = [Monitor(self.service, since, user) for user in users]
         callers = [Caller(self.service, seed) for seed in range(3)]
+        for monitor in monitors:
+            self.addCleanup(monitor.abandon)
+        for caller in callers:
+            self.addCleanup(caller.stopped.set)
         for thing in (*monitors, *callers):
             thing.start()
         kills = self.chaos(random.Random(1), monitors, 10)
@@ -172,6 +181,7 @@ class NothingMissed(FreshServiceTest):
     def test_a_bus_that_goes(self):
         since = newest(self.client)
         monitor = Monitor(self.service, since)
+        self.addCleanup(monitor.abandon)
         monitor.start()
         first = self.ticket()
         wait_for(lambda: monitor.rows, "the first change")
