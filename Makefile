@@ -32,7 +32,7 @@ sysusersdir ?= /usr/lib/sysusers.d
 
 # What it takes on Debian 12; "make demo" and "make check" install what is missing.
 PACKAGES = gcc libc6-dev make pkg-config libsystemd-dev liblmdb-dev libyaml-dev libsmartcols-dev libjson-c-dev \
-           libgcrypt20-dev libcmocka-dev dbus tzdata python3 python3-jeepney
+           libcsv-dev libgcrypt20-dev libcmocka-dev dbus tzdata python3 python3-jeepney
 PACKAGES_CHECK = clang clang-format clang-tidy cppcheck valgrind strace systemd systemd-container procps util-linux \
                  python3-hypothesis
 
@@ -46,7 +46,9 @@ LDFLAGS_release = -pie -Wl,-z,relro,-z,now
 LDFLAGS_clang   = $(LDFLAGS_release)
 LDFLAGS_asan    = -fsanitize=address,undefined
 
-DAEMON_LIBS = libsystemd lmdb yaml-0.1 libgcrypt
+DAEMON_LIBS = libsystemd lmdb yaml-0.1 libgcrypt json-c
+# libcsv has no file for pkg-config.
+DAEMON_LINK = $(call pkg,libs,$(DAEMON_LIBS)) -lcsv
 CTL_LIBS    = libsystemd smartcols json-c
 # Only asked for when something is built, so that the packages can be installed first.
 pkg = $(shell pkg-config --$(1) $(2))
@@ -104,7 +106,7 @@ link = mkdir -p $(@D) && $(CC) $(LDFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $(filter %
 
 $(BUILD)/aftersalesd: $(BUILD)/obj/daemon/main.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
-	$(Q)$(link) $(call pkg,libs,$(DAEMON_LIBS))
+	$(Q)$(link) $(DAEMON_LINK)
 
 $(BUILD)/aftersalesctl: $(BUILD)/obj/ctl/main.o $(CTL_LIBRARY)
 	$(call say,LD,$@)
@@ -116,15 +118,15 @@ $(BUILD)/tests/test-ctl%: $(BUILD)/obj/tests/unit/test-ctl%.o $(CTL_LIBRARY)
 
 $(BUILD)/tests/test-%: $(BUILD)/obj/tests/unit/test-%.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
-	$(Q)$(link) $(call pkg,libs,$(DAEMON_LIBS) cmocka)
+	$(Q)$(link) $(DAEMON_LINK) $(call pkg,libs,cmocka)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
-	$(Q)$(link) $(call pkg,libs,$(DAEMON_LIBS))
+	$(Q)$(link) $(DAEMON_LINK)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
-	$(Q)$(link) $(call pkg,libs,$(DAEMON_LIBS) json-c)
+	$(Q)$(link) $(DAEMON_LINK)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/replay/%.o
 	$(call say,LD,$@)

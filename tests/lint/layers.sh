@@ -3,7 +3,7 @@
 # "tickets" stands beside the other business areas to come.
 set -eu
 cd "$(dirname "$0")/../.."
-layers="bus runtime tickets masters loop store record config base"
+layers="bus runtime tickets masters transfer loop store record config base"
 
 status=0
 for layer in $layers; do

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* An import: the rows of a file become changes, each as a call of its own would have made it, with
+ * the same rules, permissions and scope.
+ *
+ * Master data: a row creates a record, or changes what differs in the one that has its code; fields
+ * that nobody can set are passed over. Cases: a row is a call. Its columns besides fields:
+ *
+ *      verb         create (unless given) or a transition
+ *      id           of the case that is moved; or its reference
+ *      at           when it happened
+ *      note, by     as with every call
+ *
+ * The same file again changes nothing: a case is created once for each reference, what happened at
+ * an instant that the history has is known already, and a row without an instant is known by its
+ * content for as long as requests are. A column `error` is passed over: rejected rows, mended, can
+ * be imported as they are. */
+
+#include "loop/engine.h"
+#include "loop/register.h"
+#include "transfer/row.h"
+
+typedef enum ImportOutcome {
+        IMPORT_CREATED,
+        IMPORT_UPDATED, /* master data */
+        IMPORT_MOVED,   /* a case */
+        IMPORT_UNCHANGED,
+        IMPORT_REFUSED,
+        _IMPORT_OUTCOME_MAX,
+} ImportOutcome;
+extern const char *const import_outcome_names[_IMPORT_OUTCOME_MAX];
+
+typedef struct ImportProblem {
+        uint64_t line;
+        unsigned column;   /* 0: the whole row */
+        const char *field; /* name of the column, or NULL */
+        int code;          /* REFUSED_... */
+        const char *text;
+        Slice raw; /* the row as it came, in UTF-8; empty if it could not be read */
+} ImportProblem;
+
+typedef struct ImportOptions {
+        const Engine *engine;
+        Store *store;
+        const Kind *kind;    /* what the rows are about: */
+        const Register *reg; /* one of the two */
+        Actor actor;         /* its texts must outlive the import */
+        bool quiet;          /* history with its own times: nobody hears of what is past already */
+        void (*problem)(void *userdata, const ImportProblem *problem);
+        void *userdata;
+} ImportOptions;
+
+typedef struct ImportCounts {
+        uint64_t rows, outcomes[_IMPORT_OUTCOME_MAX];
+} ImportCounts;
+
+typedef struct ImportSession ImportSession;
+
+/* The reader is the session's from now on, unless this fails. */
+int import_new(const ImportOptions *options, RowReader *reader, ImportSession **ret);
+ImportSession *import_free(ImportSession *session);
+
+/* Takes one row, as a change of its own in the open batch. settle: what is due on a case happens
+ * before it is moved (not while the clock is not believed). 1, 0 at the end; refused rows are told
+ * and counted. Negative errno: the import cannot go on, as with a row that cannot be read. */
+int import_next(ImportSession *session, int64_t now, bool settle);
+
+const ImportCounts *import_counts(const ImportSession *session);
+uint64_t import_bytes(const ImportSession *session);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* JSON lines by json-c: an object a line, its values texts, whole numbers, flags or null. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "transfer/reader.h"
+
+#define DEPTH_MAX   8
+#define NUMBER_SIZE 24
+
+typedef struct JsonReader {
+        RowReader reader;
+        json_tokener *tokener;
+        json_object *object;          /* of the row last given */
+        char (*numbers)[NUMBER_SIZE]; /* by cell */
+        bool ended;
+} JsonReader;
+
+static bool is_blank(Slice line) {
+        const char *p = line.data;
+
+        for (size_t i = 0; i < line.size; i++)
+                if (!strchr(" \t\r\n", p[i]) || !p[i])
+                        return false;
+        return true;
+}
+
+/* The object of a line; NULL with a fault. */
+static json_object *parse(JsonReader *json, Slice line, RowFault *fault) {
+        uint64_t number = line_source_number(json->reader.lines);
+        json_object *object;
+
+        json_tokener_reset(json->tokener);
+        object = json_tokener_parse_ex(json->tokener, line.data, (int)line.size);
+        if (!object) {
+                enum json_tokener_error error = json_tokener_get_error(json->tokener);
+
+                row_fault(fault, number, "no JSON object: %s",
+                          error == json_tokener_continue ? "the line ends within it"
+                                                         : json_tokener_error_desc(error));
+                fault->column = (unsigned)json_tokener_get_parse_end(json->tokener) + 1;
+                return NULL;
+        }
+        if (!json_object_is_type(object, json_type_object)) {
+                json_object_put(object);
+                row_fault(fault, number,
+                          "the line must be an object such as {\"reference\":\"A-1\"}");
+                return NULL;
+        }
+        return object;
+}
+
+/* The text of a value. 0 or -EINVAL. */
+static int text_of(json_object *value, char number[static NUMBER_SIZE], const char **ret) {
+        switch (json_object_get_type(value)) {
+        case json_type_null:
+                *ret = NULL;
+                return 0;
+        case json_type_string:
+                *ret = json_object_get_string(value);
+                if (strlen(*ret) != (size_t)json_object_get_string_len(value))
+                        return -EINVAL; /* a zero byte */
+                *ret = **ret ? *ret : NULL;
+                return 0;
+        case json_type_boolean:
+                *ret = json_object_get_boolean(value) ? "true" : "false";
+                return 0;
+        case json_type_int:
+                snprintf(number, NUMBER_SIZE, "%" PRId64, json_object_get_int64(value));
+                if (json_object_get_uint64(value) > INT64_MAX && json_object_get_int64(value) > 0)
+                        snprintf(number, NUMBER_SIZE, "%" PRIu64, json_object_get_uint64(value));
+                *ret = number;
+                return 0;
+        case json_type_double:
+        case json_type_object:
+        case json_type_array:
+                break;
+        }
+        return -EINVAL;
+}
+
+static int fill_row(JsonReader *json, RowFault *fault) {
+        Row *row = &json->reader.row;
+
+        row->n = 0;
+        json_object_object_foreach(json->object, name, value) {
+                RowCell *cell = &row->cells[row->n];
+
+                if (row->n == ROW_CELLS_MAX) {
+                        row_fault(fault, row->line, "the object has more than %d members",
+                                  ROW_CELLS_MAX);
+                        return ROW_FAULT;
+                }
+                *cell = (RowCell){ .name = name, .column = (unsigned)row->n + 1 };
+                if (text_of(value, json->numbers[row->n], &cell->text) < 0) {
+                        row_fault(
+                                fault, row->line,
+                                "%.100s: must be a text without zero bytes, a whole number, true, "
+                                "false or null",
+                                name);
+                        fault->column = cell->column;
+                        return ROW_FAULT;
+                }
+                row->n++;
+        }
+        return ROW_READ;
+}
+
+static Slice without_end(Slice line) {
+        const char *p = line.data;
+
+        while (line.size > 0 && (p[line.size - 1] == '\n' || p[line.size - 1] == '\r'))
+                line.size--;
+        return line;
+}
+
+static int json_next(RowReader *reader, const Row **ret, RowFault *fault) {
+        JsonReader *json = (JsonReader *)reader;
+        Slice line;
+        int r;
+
+        if (json->ended)
+                return ROW_END;
+        do {
+                r = line_source_next(reader->lines, &line, fault);
+                if (r == -EBADMSG) {
+                        json->ended = fault->fatal = true;
+                        return ROW_FAULT;
+                }
+                if (r <= 0)
+                        return r < 0 ? r : ROW_END;
+        } while (is_blank(line));
+        reader->row.line = line_source_number(reader->lines);
+        reader->row.raw = without_end(line);
+        *ret = &reader->row;
+        json_object_put(json->object);
+        json->object = parse(json, reader->row.raw, fault);
+        return json->object ? fill_row(json, fault) : ROW_FAULT;
+}
+
+static void json_reader_free(RowReader *reader) {
+        JsonReader *json = (JsonReader *)reader;
+
+        json_object_put(json->object);
+        if (json->tokener)
+                json_tokener_free(json->tokener);
+        free(json->numbers);
+        free(json);
+}
+
+int json_reader_new(RowReader **ret) {
+        static const RowReaderOps ops = { json_next, json_reader_free };
+        JsonReader *json = calloc(1, sizeof(*json));
+
+        if (!json)
+                return -ENOMEM;
+        json->reader.ops = &ops;
+        json->tokener = json_tokener_new_ex(DEPTH_MAX);
+        json->numbers = calloc(ROW_CELLS_MAX, NUMBER_SIZE);
+        if (!json->tokener || !json->numbers) {
+                json_reader_free(&json->reader);
+                return -ENOMEM;
+        }
+        json_tokener_set_flags(json->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        *ret = &json->reader;
+        return 0;
+}
