@@ -7,7 +7,7 @@
 #include "bus/internal.h"
 
 extern const BusInterface escalations_interface, notifications_interface, calendars_interface,
-        manager_interface, jobs_interface, clock_interface, policy_interface;
+        manager_interface, jobs_interface, transfer_interface, clock_interface, policy_interface;
 
 /* Policy.Simulate. */
 int policy_simulate(BusCall *call);

@@ -21,6 +21,10 @@ static const char *const refusal_names[] = {
 #undef X
 };
 
+const char *bus_refusal_name(int code) {
+        return refusal_names[code] + strlen(AFTERSALES_ERROR_PREFIX);
+}
+
 static void send_now(sd_bus_message *m) {
         int r = sd_bus_send(NULL, m, NULL);
 

@@ -24,6 +24,12 @@ typedef struct JobResult {
         uint64_t number;
 } JobResult;
 
+/* A memory file that the work writes and the caller gets. Writing to one does not wait. */
+typedef struct JobFile {
+        int fd; /* -1: nothing was written */
+        uint64_t size;
+} JobFile;
+
 struct Job {
         Bus *bus;
         Job *next; /* the one started before it */
@@ -40,8 +46,9 @@ struct Job {
         JobResult results[JOB_RESULTS_MAX];
         size_t n_results;
         char error[JOB_TEXT_SIZE];
-        int problems; /* memfd: a line each; -1: none yet */
-        uint64_t n_problems, problems_size;
+        uint64_t n_problems;
+        JobFile problems; /* a line each */
+        JobFile rejects;  /* what was not taken of the input, as it came */
         sd_bus_message *waiters[WAITERS_MAX];
         size_t n_waiters;
 };
@@ -150,16 +157,35 @@ void job_text(Job *job, const char *name, const char *value) {
                 snprintf(result->text, sizeof(result->text), "%s", value);
 }
 
-/* Writing to a memory file does not wait. Beyond the limit they are only counted. */
+static void file_append(JobFile *file, Slice text) {
+        if (file->fd < 0)
+                file->fd = memfd_create("job", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (file->fd < 0 || file->size + text.size > JOB_FILE_BYTES_MAX)
+                return;
+        if (pwrite(file->fd, text.data, text.size, (off_t)file->size) == (ssize_t)text.size)
+                file->size += text.size;
+}
+
+static void file_seal(const JobFile *file) {
+        if (file->fd >= 0)
+                fcntl(file->fd, F_ADD_SEALS,
+                      F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+}
+
+static void file_close(const JobFile *file) {
+        if (file->fd >= 0)
+                close(file->fd);
+}
+
+void job_reject(Job *job, Slice text) {
+        file_append(&job->rejects, text);
+}
+
 void job_problem(Job *job, const JobProblem *problem) {
         char line[PROBLEM_SIZE], clean[PROBLEM_SIZE];
         int n;
 
         job->n_problems++;
-        if (job->problems < 0)
-                job->problems = memfd_create("problems", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (job->problems < 0 || job->problems_size >= JOB_PROBLEMS_BYTES_MAX)
-                return;
         text_escape(problem->text, clean, sizeof(clean));
         n = snprintf(line, sizeof(line), "%" PRIu64 "\t%" PRIu64 "\t%s\t%s\t%s\n", problem->line,
                      problem->column, problem->field ? problem->field : "", problem->error, clean);
@@ -167,8 +193,7 @@ void job_problem(Job *job, const JobProblem *problem) {
                 n = sizeof(line) - 1;
                 line[n - 1] = '\n';
         }
-        if (pwrite(job->problems, line, (size_t)n, (off_t)job->problems_size) == n)
-                job->problems_size += (uint64_t)n;
+        file_append(&job->problems, (Slice){ line, (size_t)n });
 }
 
 /* ---- the end ---- */
@@ -197,8 +222,8 @@ static Job *job_free(Job *job) {
         free_work(job);
         for (size_t i = 0; i < job->n_waiters; i++)
                 sd_bus_message_unref(job->waiters[i]);
-        if (job->problems >= 0)
-                close(job->problems);
+        file_close(&job->problems);
+        file_close(&job->rejects);
         free(job->client);
         free(job);
         return NULL;
@@ -226,9 +251,8 @@ void job_end(Job *job, JobState state, const char *text) {
         job->ended_at = wall_clock_now(job->bus->options.clock);
         if (text)
                 snprintf(job->error, sizeof(job->error), "%s", text);
-        if (job->problems >= 0)
-                fcntl(job->problems, F_ADD_SEALS,
-                      F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+        file_seal(&job->problems);
+        file_seal(&job->rejects);
         log_info("job %" PRIu64 " (%s, %s): %s%s%s", job->id, job->work.name, job->owner,
                  state_names[state], *job->error ? ": " : "", job->error);
         free_work(job);
@@ -283,7 +307,8 @@ int job_new(BusCall *call, const JobWork *work, void *userdata, Job **ret) {
                 .state = JOB_RUNNING,
                 .client = strdup(sd_bus_message_get_sender(call->m)),
                 .started_at = call->now,
-                .problems = -1,
+                .problems = { .fd = -1 },
+                .rejects = { .fd = -1 },
         };
         if (!job->client) {
                 free(job);
@@ -378,20 +403,35 @@ static int jobs_cancel(BusCall *call) {
         return r;
 }
 
-static int jobs_problems(BusCall *call) {
-        _cleanup_close_ int fd = -1;
-        Job *job;
-        int r = read_job(call, &job);
+static int append_file(BusCall *call, const JobFile *file) {
+        _cleanup_close_ int fd = file->fd >= 0 ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0)
+                                               : memfd_create("job", MFD_CLOEXEC);
 
-        if (!job)
-                return r;
-        if (job->state == JOB_RUNNING)
-                return refuse(&call->refusal, REFUSED_STATE,
-                              "job %" PRIu64 " is running; its problems are told when it has ended",
-                              job->id);
-        fd = job->problems >= 0 ? fcntl(job->problems, F_DUPFD_CLOEXEC, 0)
-                                : memfd_create("problems", MFD_CLOEXEC);
         return fd < 0 ? -errno : MIN(sd_bus_message_append(call->reply, "h", fd), 0);
+}
+
+static int read_ended(BusCall *call, Job **ret) {
+        int r = read_job(call, ret);
+
+        if (r == 0 && (*ret)->state == JOB_RUNNING)
+                r = refuse(&call->refusal, REFUSED_STATE,
+                           "job %" PRIu64 " is running; this is told when it has ended",
+                           (*ret)->id);
+        return r;
+}
+
+static int jobs_problems(BusCall *call) {
+        Job *job;
+        int r = read_ended(call, &job);
+
+        return r != 0 ? r : append_file(call, &job->problems);
+}
+
+static int jobs_rejects(BusCall *call) {
+        Job *job;
+        int r = read_ended(call, &job);
+
+        return r != 0 ? r : append_file(call, &job->rejects);
 }
 
 static const BusMethod jobs_methods[] = {
@@ -410,6 +450,9 @@ static const BusMethod jobs_methods[] = {
         { "Problems", "t", "id", "h", "file", ANYBODY, jobs_problems,
           "What was wrong with the input of a job that has ended, a line each: line, column (from 1; 0: the whole), "
           "field, error (a name after org.aftersales1.Error.) and text, separated by tabs." },
+        { "Rejects", "t", "id", "h", "file", ANYBODY, jobs_rejects,
+          "Of an import that has ended: the rows that were refused, as they came but in UTF-8, with a further column "
+          "error. Mended, it can be imported as it is." },
         {},
 };
 

@@ -18,13 +18,12 @@
 #include "bus/internal.h"
 #include "runtime/helper.h"
 
-#define JOBS_RUNNING_MAX       8  /* of all callers */
-#define JOBS_RUNNING_OF_ONE    2  /* of one caller */
-#define JOBS_KEPT_MAX          32 /* ended ones, the youngest */
-#define JOB_RESULTS_MAX        16
-#define JOB_TEXT_SIZE          200
-#define JOB_PROBLEMS_BYTES_MAX (64 * 1024 * 1024) /* of all problems of a job; then counted only   \
-                                                   */
+#define JOBS_RUNNING_MAX    8  /* of all callers */
+#define JOBS_RUNNING_OF_ONE 2  /* of one caller */
+#define JOBS_KEPT_MAX       32 /* ended ones, the youngest */
+#define JOB_RESULTS_MAX     16
+#define JOB_TEXT_SIZE       200
+#define JOB_FILE_BYTES_MAX  (64 * 1024 * 1024) /* of its problems, and of its rejects */
 
 typedef enum JobState {
         JOB_RUNNING = 1,
@@ -66,6 +65,8 @@ void job_progress(Job *job, uint64_t done, uint64_t total);
 void job_count(Job *job, const char *name, uint64_t value);
 void job_text(Job *job, const char *name, const char *value);
 void job_problem(Job *job, const JobProblem *problem);
+/* Appends to what was not taken of the input. */
+void job_reject(Job *job, Slice text);
 /* text: why it failed, or NULL. The work is freed before this returns. */
 void job_end(Job *job, JobState state, const char *text);
 

@@ -32,6 +32,8 @@
         X(PERMISSION_FAULT_WRITE, "fault.write", "create and change fault codes")                  \
         X(PERMISSION_PERSONAL_READ, "personal.read", "see personal data unmasked")                 \
         X(PERMISSION_ACT_FOR, "act_for", "name the person for whom a program acts")                \
+        X(PERMISSION_DATA_IMPORT, "data.import", "import files, within all other permissions")     \
+        X(PERMISSION_DATA_EXPORT, "data.export", "export files, within all other permissions")     \
         X(PERMISSION_STATUS_READ, "status.read", "see the state of the service")                   \
         X(PERMISSION_ADMIN_CHECK, "admin.check", "check the whole store")                          \
         X(PERMISSION_ADMIN_RELOAD, "admin.reload",                                                 \

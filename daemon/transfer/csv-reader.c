@@ -136,8 +136,7 @@ static int read_names(CsvReader *csv, RowFault *fault) {
                 return give_up(csv, fault);
         }
         buffer_put(&csv->names, csv->cells.data, csv->cells.size);
-        buffer_put(&csv->reader.header, csv->raw.data, csv->raw.size);
-        if (csv->names.error < 0 || csv->reader.header.error < 0)
+        if (csv->names.error < 0)
                 return -ENOMEM;
         memcpy(csv->name_starts, csv->starts, csv->n * sizeof(csv->starts[0]));
         csv->n_names = csv->n;
@@ -151,14 +150,15 @@ static int read_names(CsvReader *csv, RowFault *fault) {
         return 0;
 }
 
-static void fill_row(CsvReader *csv) {
+/* Without `cells` only the names are known. */
+static void fill_row(CsvReader *csv, bool cells) {
         Row *row = &csv->reader.row;
 
         row->line = csv->line;
         row->n = csv->n_names;
         row->raw = buffer_slice(&csv->raw);
         for (size_t i = 0; i < row->n; i++) {
-                const char *text = (const char *)csv->cells.data + csv->starts[i];
+                const char *text = cells ? (const char *)csv->cells.data + csv->starts[i] : "";
 
                 row->cells[i] = (RowCell){
                         .name = (const char *)csv->names.data + csv->name_starts[i],
@@ -180,20 +180,16 @@ static int csv_next(RowReader *reader, const Row **ret, RowFault *fault) {
         r = read_row(csv, fault);
         if (r != ROW_READ)
                 return r;
-        reader->row.raw = buffer_slice(&csv->raw);
-        reader->row.line = csv->line;
         *ret = &reader->row;
-        if (csv->n != csv->n_names) {
+        fill_row(csv, csv->n == csv->n_names && !csv->zero);
+        if (csv->n == csv->n_names && !csv->zero)
+                return ROW_READ;
+        if (csv->zero)
+                row_fault(fault, csv->line, "a cell has a zero byte");
+        else
                 row_fault(fault, csv->line, "the row has %zu cells, there are %zu columns", csv->n,
                           csv->n_names);
-                return ROW_FAULT;
-        }
-        if (csv->zero) {
-                row_fault(fault, csv->line, "a cell has a zero byte");
-                return ROW_FAULT;
-        }
-        fill_row(csv);
-        return ROW_READ;
+        return ROW_FAULT;
 }
 
 static void csv_reader_free(RowReader *reader) {

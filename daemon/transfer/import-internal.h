@@ -18,6 +18,7 @@ struct ImportSession {
 /* One row while it is worked on. */
 typedef struct ImportRow {
         ImportSession *session;
+        const Engine *engine;
         const Row *row;
         int64_t now;
         bool settle;

@@ -123,7 +123,7 @@ static int create_case(ImportRow *row, ImportOutcome *ret) {
                 r = change_begin(options->store, &change);
         if (r != 0)
                 return r;
-        r = engine_create(options->engine, change, options->kind, &row->call, &head, &created,
+        r = engine_create(row->engine, change, options->kind, &row->call, &head, &created,
                           &row->refusal);
         if (r == 0)
                 r = import_apply(row, change, "create");
@@ -213,14 +213,14 @@ static int stage_move(ImportRow *row, Change *change, const Transition *transiti
         const ImportOptions *options = &row->session->options;
         Request answer = { .token = token, .body = body, .at = row->now };
         Head head = {};
-        int r = engine_move(options->engine, change, options->kind, transition, id, &row->call,
-                            &head, &row->refusal);
+        int r = engine_move(row->engine, change, options->kind, transition, id, &row->call, &head,
+                            &row->refusal);
 
         if (r == 0 && token) {
                 answer.id = head.id;
                 answer.revision = head.revision;
                 r = request_put(change, &answer,
-                                engine_policy(options->engine)->request_keep * USEC_PER_SEC);
+                                engine_policy(row->engine)->request_keep * USEC_PER_SEC);
         }
         record_done(&head_type, &head);
         return r;
@@ -248,7 +248,7 @@ static int move_case(ImportRow *row, const Transition *transition, ImportOutcome
         if (row->reference && record_field(options->kind->table->type, "reference", &i))
                 row->call.given.bits[i / 64] &= ~(UINT64_C(1) << (i % 64));
         if (row->settle)
-                r = engine_settle(options->engine, options->store, options->kind->number, id,
+                r = engine_settle(row->engine, options->store, options->kind->number, id,
                                   &row->call);
         if (r == 0)
                 r = change_begin(options->store, &change);

@@ -43,7 +43,8 @@ static void tell_refusal(ImportSession *session, const Row *row, const Refusal *
                 .field = cell ? cell->name : NULL,
                 .code = refusal->code,
                 .text = refusal->text,
-                .raw = row->raw,
+                .row = row,
+                .parsed = true,
         };
 
         session->counts.outcomes[IMPORT_REFUSED]++;
@@ -56,7 +57,7 @@ static void tell_fault(ImportSession *session, const Row *row, const RowFault *f
                 .column = fault->column,
                 .code = REFUSED_INVALID_VALUE,
                 .text = fault->text,
-                .raw = row && !fault->fatal ? row->raw : (Slice){},
+                .row = fault->fatal ? NULL : row,
         };
 
         session->counts.outcomes[IMPORT_REFUSED]++;
@@ -181,7 +182,7 @@ int import_apply(ImportRow *row, Change *change, const char *verb) {
                 .time = row->now,
                 .actor = row->actor.name,
                 .verb = full,
-                .policy = engine_policy(options->engine)->digest,
+                .policy = engine_policy(row->engine)->digest,
         };
 
         snprintf(full, sizeof(full), "import.%s.%s",
@@ -192,8 +193,11 @@ int import_apply(ImportRow *row, Change *change, const char *verb) {
         return 0;
 }
 
-static int take_row(ImportSession *session, const Row *row, int64_t now, bool settle) {
-        ImportRow work = { .session = session, .row = row, .now = now, .settle = settle };
+static int take_row(ImportSession *session, const Engine *engine, const Row *row, int64_t now,
+                    bool settle) {
+        ImportRow work = {
+                .session = session, .engine = engine, .row = row, .now = now, .settle = settle
+        };
         const RecordType *type = type_of(session);
         ImportOutcome outcome;
         int r;
@@ -219,7 +223,7 @@ static int take_row(ImportSession *session, const Row *row, int64_t now, bool se
         return 0;
 }
 
-int import_next(ImportSession *session, int64_t now, bool settle) {
+int import_next(ImportSession *session, const Engine *engine, int64_t now, bool settle) {
         const Row *row = NULL;
         RowFault fault;
         int r;
@@ -237,7 +241,7 @@ int import_next(ImportSession *session, int64_t now, bool settle) {
                 tell_fault(session, row, &fault);
                 return fault.fatal ? -EBADMSG : 1;
         }
-        r = take_row(session, row, now, settle);
+        r = take_row(session, engine, row, now, settle);
         return r < 0 ? r : 1;
 }
 

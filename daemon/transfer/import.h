@@ -37,11 +37,11 @@ typedef struct ImportProblem {
         const char *field; /* name of the column, or NULL */
         int code;          /* REFUSED_... */
         const char *text;
-        Slice raw; /* the row as it came, in UTF-8; empty if it could not be read */
+        const Row *row; /* NULL: what could not be read at all */
+        bool parsed;    /* its cells are known */
 } ImportProblem;
 
 typedef struct ImportOptions {
-        const Engine *engine;
         Store *store;
         const Kind *kind;    /* what the rows are about: */
         const Register *reg; /* one of the two */
@@ -61,10 +61,11 @@ typedef struct ImportSession ImportSession;
 int import_new(const ImportOptions *options, RowReader *reader, ImportSession **ret);
 ImportSession *import_free(ImportSession *session);
 
-/* Takes one row, as a change of its own in the open batch. settle: what is due on a case happens
- * before it is moved (not while the clock is not believed). 1, 0 at the end; refused rows are told
- * and counted. Negative errno: the import cannot go on, as with a row that cannot be read. */
-int import_next(ImportSession *session, int64_t now, bool settle);
+/* Takes one row, as a change of its own in the open batch, by the policy of the engine. settle:
+ * what is due on a case happens before it is moved (not while the clock is not believed). 1, 0 at
+ * the end; refused rows are told and counted. Negative errno: the import cannot go on, as with a
+ * row that cannot be read. */
+int import_next(ImportSession *session, const Engine *engine, int64_t now, bool settle);
 
 const ImportCounts *import_counts(const ImportSession *session);
 uint64_t import_bytes(const ImportSession *session);

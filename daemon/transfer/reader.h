@@ -28,7 +28,6 @@ struct RowReader {
         const RowReaderOps *ops;
         LineSource *lines;
         Row row;
-        Buffer header; /* as it came */
 };
 
 int csv_reader_new(RowReader **ret);

@@ -31,7 +31,6 @@ RowReader *row_reader_free(RowReader *reader) {
         if (!reader)
                 return NULL;
         line_source_free(reader->lines);
-        buffer_done(&reader->header);
         reader->ops->free(reader);
         return NULL;
 }
@@ -42,8 +41,4 @@ int row_reader_next(RowReader *reader, const Row **ret, RowFault *fault) {
 
 uint64_t row_reader_bytes(const RowReader *reader) {
         return line_source_bytes(reader->lines);
-}
-
-Slice row_reader_header(const RowReader *reader) {
-        return buffer_slice(&reader->header);
 }

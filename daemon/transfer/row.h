@@ -63,5 +63,3 @@ typedef enum RowResult {
 int row_reader_next(RowReader *reader, const Row **ret, RowFault *fault);
 /* Bytes of the file that have been read, for a progress bar. */
 uint64_t row_reader_bytes(const RowReader *reader);
-/* CSV: the row of names as it came; empty before the first row was read, and of JSON lines. */
-Slice row_reader_header(const RowReader *reader);

@@ -7,6 +7,7 @@
 #define AFTERSALES_PATH          "/org/aftersales1"
 
 #define AFTERSALES_MANAGER       "org.aftersales1.Manager"
+#define AFTERSALES_TRANSFER      "org.aftersales1.Transfer"
 #define AFTERSALES_JOBS          "org.aftersales1.Jobs"
 #define AFTERSALES_CLOCK         "org.aftersales1.Clock"
 #define AFTERSALES_TICKETS       "org.aftersales1.Tickets"

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* An import goes on in the loop, a slice at a time between calls, and shares their commits. The
+ * file is a sealed memory file: it can be read without waiting for anybody, and nobody changes it
+ * meanwhile. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "bus/transfer.h"
+#include "transfer/import.h"
+#include "transfer/writer.h"
+
+#define SLICE_TIME 8000 /* microseconds of work between calls */
+#define SEALS      (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+
+typedef struct ImportOrder {
+        TransferSubject subject;
+        int format, encoding;
+        bool atomic, history;
+        int fd;
+} ImportOrder;
+
+typedef struct Import {
+        Bus *bus;
+        Job *job;
+        TransferActor actor;
+        int fd;
+        off_t at, size;
+        bool atomic, cancelled;
+        RowFormat format;
+        Buffer reject; /* the last row that was refused */
+        bool rejected; /* one was already */
+        ImportSession *session;
+        sd_event_source *slice;
+} Import;
+
+/* ---- what the session asks for ---- */
+
+static int64_t read_file(void *userdata, void *buffer, size_t size) {
+        Import *import = userdata;
+        ssize_t n = pread(import->fd, buffer, size, import->at);
+
+        if (n < 0)
+                return -errno;
+        import->at += n;
+        return n;
+}
+
+static void tell_problem(void *userdata, const ImportProblem *problem) {
+        Import *import = userdata;
+
+        job_problem(import->job, &(JobProblem){ .line = problem->line,
+                                                .column = problem->column,
+                                                .field = problem->field,
+                                                .error = bus_refusal_name(problem->code),
+                                                .text = problem->text });
+        if (problem->row) {
+                buffer_reset(&import->reject);
+                reject_append(&import->reject, import->format, problem->row, problem->parsed,
+                              !import->rejected, problem->text);
+                import->rejected = import->rejected || problem->row->n > 0;
+                job_reject(import->job, buffer_slice(&import->reject));
+        }
+}
+
+/* ---- the end ---- */
+
+static void tell_counts(Import *import) {
+        const ImportCounts *counts = import_counts(import->session);
+
+        job_progress(import->job, (uint64_t)import->at, (uint64_t)import->size);
+        job_count(import->job, "rows", counts->rows);
+        for (int i = 0; i < _IMPORT_OUTCOME_MAX; i++)
+                job_count(import->job, import_outcome_names[i], counts->outcomes[i]);
+}
+
+/* The result is told once the last rows are durable. 0 all rows were looked at, else why not. */
+static void end_import(Import *import, int result, const char *why) {
+        char text[JOB_TEXT_SIZE];
+        int r = committer_commit(import->bus->options.committer);
+
+        tell_counts(import);
+        if (result == 0)
+                result = r;
+        if (import->cancelled)
+                job_end(import->job, JOB_CANCELLED, NULL);
+        else if (result == 0)
+                job_end(import->job, JOB_DONE, NULL);
+        else {
+                snprintf(text, sizeof(text), "%s", why ? why : strerror(-result));
+                job_end(import->job, JOB_FAILED, text);
+        }
+}
+
+/* ---- row by row ---- */
+
+/* 1: there is more, 0: the end, negative errno. */
+static int take_slice(Import *import) {
+        const BusOptions *options = &import->bus->options;
+        int64_t began = boot_clock_now();
+        bool settle = !due_health(import->bus->due).suspect;
+        int r;
+
+        do {
+                r = import_next(import->session, options->engine, wall_clock_now(options->clock),
+                                settle);
+                if (r > 0)
+                        r = MIN(committer_touch(options->committer), 0) ?: 1;
+        } while (r > 0 && boot_clock_now() - began < SLICE_TIME);
+        return r;
+}
+
+static int on_slice(sd_event_source *source, void *userdata) {
+        Import *import = userdata;
+        int r = import->cancelled ? 0 : take_slice(import);
+
+        if (r == 1) {
+                tell_counts(import);
+                sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        } else
+                end_import(import, r,
+                           r == -EBADMSG ? "the file cannot be read on: see its problems" : NULL);
+        return 0;
+}
+
+/* ---- all or nothing ---- */
+
+static bool is_refused(const Import *import) {
+        return import_counts(import->session)->outcomes[IMPORT_REFUSED] > 0;
+}
+
+/* One transaction, in one go: whatever came before is committed first, so that nobody else is drawn
+ * into it. All rows are looked at even after a refusal, so that all faults are known. */
+static int on_whole(sd_event_source *source _unused_, void *userdata) {
+        Import *import = userdata;
+        const BusOptions *options = &import->bus->options;
+        bool settle = !due_health(import->bus->due).suspect, too_many = false;
+        int64_t now = wall_clock_now(options->clock);
+        int r = committer_commit(options->committer);
+
+        if (r == 0)
+                r = 1;
+        while (r > 0 && !too_many) {
+                r = import_next(import->session, options->engine, now, settle);
+                too_many = import_counts(import->session)->rows > IMPORT_ATOMIC_ROWS_MAX;
+        }
+        if (r < 0 || too_many || is_refused(import) || import->cancelled)
+                store_abort(options->store);
+        store_release(options->store);
+        if (too_many)
+                end_import(import, -E2BIG,
+                           "the file has more rows than can be imported all or nothing (10000): "
+                           "try it with dry_run, then import it without atomic");
+        else if (r >= 0 && is_refused(import))
+                end_import(import, -ECANCELED,
+                           "rows were refused, so nothing was imported: see the problems");
+        else
+                end_import(import, r, NULL);
+        return 0;
+}
+
+/* ---- as a job ---- */
+
+static void cancel_import(void *userdata) {
+        ((Import *)userdata)->cancelled = true;
+}
+
+static void free_import(void *userdata) {
+        Import *import = userdata;
+
+        sd_event_source_disable_unref(import->slice);
+        import_free(import->session);
+        buffer_done(&import->reject);
+        if (import->fd >= 0)
+                close(import->fd);
+        free(import);
+}
+
+static int open_session(Import *import, const ImportOrder *order) {
+        ImportOptions options = {
+                .store = import->bus->options.store,
+                .kind = order->subject.kind,
+                .reg = order->subject.reg,
+                .actor = import->actor.actor,
+                .quiet = order->history,
+                .problem = tell_problem,
+                .userdata = import,
+        };
+        RowReader *reader;
+        int r = row_reader_new((RowFormat)order->format, (RowEncoding)order->encoding, read_file,
+                               import, &reader);
+
+        if (r < 0)
+                return r;
+        r = import_new(&options, reader, &import->session);
+        if (r < 0)
+                row_reader_free(reader);
+        return r;
+}
+
+static int schedule(Import *import) {
+        int r = sd_event_add_defer(import->bus->options.event, &import->slice,
+                                   import->atomic ? on_whole : on_slice, import);
+
+        return r < 0 ? r : MIN(sd_event_source_set_priority(import->slice, PRIORITY_JOB), 0);
+}
+
+static int check_file(int fd, Refusal *refusal) {
+        int seals = fcntl(fd, F_GET_SEALS);
+        struct stat st;
+
+        if (seals < 0 || (seals & SEALS) != SEALS)
+                return refuse(refusal, REFUSED_INVALID_VALUE,
+                              "file: must be a memory file (memfd) with the seals write, grow and "
+                              "shrink, so that it can be read without waiting for anybody");
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_size > IMPORT_BYTES_MAX)
+                return refuse(refusal, REFUSED_LIMIT,
+                              "file: larger than 4 GiB: import it in several parts");
+        return 0;
+}
+
+static int read_order(BusCall *call, ImportOrder *ret) {
+        static const RecordType nothing = { .name = "options" };
+        const char *what, *format = NULL, *encoding = NULL;
+        ExtraKey extra[] = { { "format", 's', &format, false },
+                             { "encoding", 's', &encoding, false },
+                             { "atomic", 'b', &ret->atomic, false },
+                             { "history", 'b', &ret->history, false },
+                             {} };
+        FieldMask given = {};
+        Record none = {};
+        int r = sd_bus_message_read(call->m, "sh", &what, &ret->fd);
+
+        if (r < 0)
+                return r;
+        r = fields_read(call->m, &nothing, &none, &given, NULL, extra, &call->refusal);
+        if (r == 0)
+                r = transfer_subject(what, &ret->subject, &call->refusal);
+        if (r == 0)
+                r = transfer_choice("format", format, row_format_names, _ROW_FORMAT_MAX,
+                                    &ret->format, &call->refusal);
+        if (r == 0)
+                r = transfer_choice("encoding", encoding, row_encoding_names, _ROW_ENCODING_MAX,
+                                    &ret->encoding, &call->refusal);
+        return r != 0 ? r : check_file(ret->fd, &call->refusal);
+}
+
+int transfer_import(BusCall *call) {
+        ImportOrder order = {};
+        struct stat st;
+        Import *import;
+        int r = read_order(call, &order);
+
+        if (r != 0)
+                return r;
+        import = calloc(1, sizeof(*import));
+        if (!import)
+                return -ENOMEM;
+        *import = (Import){ .bus = call->bus,
+                            .atomic = order.atomic,
+                            .format = (RowFormat)order.format,
+                            .fd = fcntl(order.fd, F_DUPFD_CLOEXEC, 0) };
+        transfer_actor(call, &import->actor);
+        r = import->fd < 0 || fstat(import->fd, &st) < 0 ? -errno : open_session(import, &order);
+        if (r == 0)
+                r = schedule(import);
+        if (r == 0)
+                r = job_new(call, &(JobWork){ "import", cancel_import, free_import }, import,
+                            &import->job);
+        if (r != 0) {
+                free_import(import);
+                return r;
+        }
+        import->size = st.st_size;
+        return job_answer(call, import->job);
+}
