@@ -124,7 +124,8 @@ static int on_slice(sd_event_source *source, void *userdata) {
                 sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         } else
                 end_import(import, r,
-                           r == -EBADMSG ? "the file cannot be read on: see its problems" : NULL);
+                           r == -EBADMSG ? "the file could not be read to its end: see its problems"
+                                         : NULL);
         return 0;
 }
 

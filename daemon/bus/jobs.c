@@ -253,8 +253,8 @@ void job_end(Job *job, JobState state, const char *text) {
                 snprintf(job->error, sizeof(job->error), "%s", text);
         file_seal(&job->problems);
         file_seal(&job->rejects);
-        log_info("job %" PRIu64 " (%s, %s): %s%s%s", job->id, job->work.name, job->owner,
-                 state_names[state], *job->error ? ": " : "", job->error);
+        log_info("job %" PRIu64 " (%s, %s) is over: %s%s%s%s", job->id, job->work.name, job->owner,
+                 state_names[state], *job->error ? " (" : "", job->error, *job->error ? ")" : "");
         free_work(job);
         send_signal(job, "Ended", "ts", job->id, state_names[state]);
         for (size_t i = 0; i < job->n_waiters; i++)

@@ -177,7 +177,8 @@ class Client:
 
     def __init__(self, address, user=None, groups=()):
         with taken_on(user, groups):
-            self.connection = jeepney.io.blocking.open_dbus_connection(address, auth_timeout=10)
+            self.connection = jeepney.io.blocking.open_dbus_connection(
+                address, enable_fds=True, auth_timeout=10)
         self.name = self.connection.unique_name
         self.received = []
 

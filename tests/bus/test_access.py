@@ -13,11 +13,11 @@ ROLES = {
     "information centre": READERS | {
         "ticket.create", "ticket.update", "ticket.dispatch", "ticket.promise", "ticket.followup",
         "ticket.void", "escalation.acknowledge", "unit.read", "serial.write", "personal.read",
-        "act_for", "status.read"},
+        "act_for", "data.import", "data.export", "status.read"},
     "sub-centre": READERS | {
         "ticket.create", "ticket.update", "ticket.dispatch", "ticket.work", "ticket.promise",
         "ticket.decide", "ticket.void", "escalation.acknowledge", "unit.read", "personal.read",
-        "status.read"},
+        "data.import", "data.export", "status.read"},
     "dealer": READERS | {
         "ticket.create", "ticket.work", "ticket.promise", "ticket.followup",
         "escalation.acknowledge", "personal.read"},
@@ -61,8 +61,9 @@ METHODS = {
                 "Changes": ANY_READER,
                 "Check": "admin.check", "AcceptClock": "admin.clock", "Schema": ANYBODY,
                 "Transitions": ANYBODY},
+    "Transfer": {"Import": "data.import"},
     "Jobs": {"List": ANYBODY, "Get": ANYBODY, "Wait": ANYBODY, "Cancel": ANYBODY,
-             "Problems": ANYBODY},
+             "Problems": ANYBODY, "Rejects": ANYBODY},
     "Policy": {"Reload": "admin.reload", "Preview": "admin.reload", "List": "status.read",
                "Simulate": "escalation.read"},
     "Clock": {"Get": "admin.clock", "Advance": "admin.clock", "Jump": "admin.clock",
@@ -70,7 +71,8 @@ METHODS = {
 }
 
 # Arguments that no call gets anywhere with, so that nothing changes whoever may.
-HARMLESS = {"t": 0, "s": "", "u": 0, "x": 0, "b": True, "a{sv}": {}, "at": []}
+HARMLESS = {"t": 0, "s": "", "u": 0, "x": 0, "b": True, "a{sv}": {}, "at": [],
+            "h": 0}
 
 
 def split_signature(signature):
