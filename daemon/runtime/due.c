@@ -300,6 +300,8 @@ DueHealth due_health(DueTimer *due) {
 void due_set_time_source(DueTimer *due, AskTimeSource ask, void *userdata) {
         due->ask = ask;
         due->ask_userdata = userdata;
+        if (due->suspect)
+                ask_time_source(due);
 }
 
 void due_confirm_clock(DueTimer *due) {
@@ -387,6 +389,7 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
                 return r;
         }
         committer_watch(committer, on_commit, due);
+        judge_clock(due); /* before the first call, which may have started us */
         *ret = due;
         return 0;
 }
