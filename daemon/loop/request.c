@@ -90,6 +90,7 @@ int request_find(Store *store, const char *token, const char *body, Request *ret
 }
 
 int request_put(Change *change, const Request *request, int64_t keep) {
+        int64_t horizon = store_credible_time(change_store(change), request->at) - keep;
         Key prefix = {}, position = {}, key;
 
         for (unsigned forgotten = 0; forgotten < FORGET_PER_PUT;) {
@@ -101,7 +102,7 @@ int request_put(Change *change, const Request *request, int64_t keep) {
                         break;
                 if (r < 0)
                         return r;
-                if ((int64_t)load_be64(position.bytes) >= request->at - keep)
+                if ((int64_t)load_be64(position.bytes) >= horizon)
                         break;
                 r = change_get(change, &request_table, &key, &old);
                 if (r == -EBADMSG)

@@ -441,7 +441,8 @@ static int next_to_prune(Store *store, uint64_t *ret) {
         r = store_journal_get(store, store->head.first, &record);
         if (r == -EBADMSG || r == -ENOENT)
                 return 0; /* stays, for check to tell of it; that is no reason to stop */
-        if (r == 0 && record.time <= store->head.time - store->journal_keep)
+        if (r == 0 &&
+            record.time <= store_credible_time(store, store->head.time) - store->journal_keep)
                 *ret = store->head.first;
         return r;
 }

@@ -482,6 +482,10 @@ void store_note_time(Store *store, int64_t now) {
         store->head.time_seen = now;
 }
 
+int64_t store_credible_time(const Store *store, int64_t now) {
+        return store->head.time_seen ? MIN(now, store->head.time_seen) : now;
+}
+
 void store_note_published(Store *store, uint64_t sequence) {
         store->head.published = sequence;
 }

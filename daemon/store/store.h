@@ -167,6 +167,9 @@ int store_begin_epoch(Store *store, uint32_t above);
 void store_set_journal_keep(Store *store, int64_t keep);
 /* Kept with the next commit. */
 void store_note_time(Store *store, int64_t now);
+/* By what nothing must be thought old that is not: `now`, or what was believed last where a clock
+ * that is not believed is ahead of it. */
+int64_t store_credible_time(const Store *store, int64_t now);
 void store_note_published(Store *store, uint64_t sequence);
 
 /* ---- ids ---- */

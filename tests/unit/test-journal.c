@@ -653,6 +653,22 @@ static void test_prune_aborted(void **state) {
         assert_kept(shelf, 3);
 }
 
+/* A clock that is not believed makes nothing old. */
+static void test_prune_by_a_wrong_clock(void **state) {
+        Shelf *shelf = *state;
+
+        for (int64_t i = 1; i <= 10; i++)
+                add_at(shelf, i);
+        store_note_time(shelf->store, 10);
+        store_note_published(shelf->store, 11);
+        add_at(shelf, SHELF_KEEP * 100);
+        assert_kept(shelf, 1);
+        add_at(shelf, 11); /* the clock is right again */
+        store_note_time(shelf->store, SHELF_KEEP * 2);
+        add_at(shelf, SHELF_KEEP * 2);
+        assert_kept(shelf, 3);
+}
+
 static void damage_first(MDB_txn *txn, unsigned dbi) {
         Key key = key_of_id(1);
         MDB_val k = { key.size, key.bytes }, v = { 3, (void *)"bad" };
@@ -752,6 +768,7 @@ int main(void) {
                 ON_MEMORY(test_prune),
                 ON_MEMORY(test_prune_epochs),
                 ON_MEMORY(test_prune_aborted),
+                ON_MEMORY(test_prune_by_a_wrong_clock),
                 cmocka_unit_test(test_prune_damaged),
                 ON_LMDB(test_check_epochs),
         };

@@ -126,6 +126,20 @@ static void test_forgotten(void **state) {
         assert_int_equal(count(world), 6);
 }
 
+/* A clock that is not believed makes no answer old. */
+static void test_wrong_clock(void **state) {
+        World *world = *state;
+
+        assert_int_equal(put(world, 1), 0);
+        store_note_time(world->store, world->now);
+        world->now += KEEP * 100;
+        assert_int_equal(put(world, 2), 0);
+        assert_int_equal(find(world, "uid:1", 1, "Create"), 0);
+        store_note_time(world->store, world->now);
+        assert_int_equal(put(world, 3), 0);
+        assert_int_equal(find(world, "uid:1", 1, "Create"), -ENOENT);
+}
+
 /* Two of the oldest. */
 static void damage(MDB_txn *txn, unsigned dbi) {
         for (unsigned i = 1; i <= 2; i++) {
@@ -162,10 +176,8 @@ static void test_damaged(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                IN_WORLD(test_find),
-                cmocka_unit_test(test_tokens),
-                IN_WORLD(test_forgotten),
-                IN_WORLD(test_damaged),
+                IN_WORLD(test_find),        cmocka_unit_test(test_tokens), IN_WORLD(test_forgotten),
+                IN_WORLD(test_wrong_clock), IN_WORLD(test_damaged),
         };
 
         return cmocka_run_group_tests_name("request", tests, NULL, NULL);
