@@ -40,17 +40,20 @@ DAY = 24 * HOUR
 START = harness.at("2026-03-02 09:00")
 FIRST_YEAR = 2025
 
+# A page of changes that has fewer rows, and fewer changes behind it, goes to the end.
+ROWS_SURE, CHANGES_SURE = 100, 2000
+
 # Everything is compared so often.
 EVERY = 20
 
-READERS = {"ticket.read", "escalation.read"}
+READERS = {"ticket.read", "escalation.read", "unit.read"}
 CENTRE = READERS | {
     "ticket.create", "ticket.update", "ticket.dispatch", "ticket.promise", "ticket.followup",
     "ticket.void", "escalation.acknowledge", "personal.read", "act_for"}
 SUBCENTRE = READERS | {
     "ticket.create", "ticket.update", "ticket.dispatch", "ticket.work", "ticket.promise",
     "ticket.decide", "ticket.void", "escalation.acknowledge", "personal.read"}
-DEALER = READERS | {
+DEALER = READERS - {"unit.read"} | {
     "ticket.create", "ticket.work", "ticket.promise", "ticket.followup", "escalation.acknowledge",
     "personal.read"}
 NOTIFIER = {"notification.take", "escalation.read"}
@@ -167,6 +170,7 @@ def spoil(fields, flaw, n, now, revision):
 
 def policy_texts():
     text = harness.POLICY.read_text("utf-8").replace("level: debug", "level: info")
+    text = text.replace("requests:", "journal:\n  keep: 3650d\n\nrequests:")
     return [text]
 
 
@@ -202,11 +206,17 @@ class Lives(stateful.RuleBasedStateMachine):
         service.start(START)
         self.root = self.clients[0]
         harness.found_company(self.root)
-        self.world = World(self.policies[0], harness.UNITS, START)
-        self.world.sequence = self.root.status()["sequence"]
+        wait_for(self.is_computed, "the first policy")
+        sequence = self.root.status()["sequence"]
+        self.world = World(self.policies[0], harness.UNITS, START, sequence)
+        self.since = [sequence] * len(self.callers)  # how far each has followed
         self.sent = []  # calls with a request id
         self.names = 0  # of requests
         self.since_all = 0
+
+    def is_computed(self):
+        """Whether every open case has been computed by the policy in force."""
+        return "recomputed_at" in self.root.call("Policy", "List")[0]
 
     # ---- saying the same to both ----
 
@@ -301,9 +311,28 @@ class Lives(stateful.RuleBasedStateMachine):
                         for event in self.root.history(number)]
                 self.same(seen, ticket.history, f"history of T{number}")
 
+    def follow(self, who, limit):
+        """A page of changes: nothing is left out, nothing comes twice."""
+        since, world = self.since[who], self.world
+        rows, after = self.clients[who].call("Manager", "Changes", "tu", since, limit)
+        expected = world.feed.told(self.callers[who], since, after)
+        self.same(in_order(rows), in_order(expected), f"changes {since} to {after}")
+        assert len({row["sequence"] for row in rows}) <= limit
+        if after == since or (len(rows) < limit and len(rows) <= ROWS_SURE
+                              and after - since < CHANGES_SURE):
+            assert after == world.sequence, f"changes end at {after}, not at {world.sequence}"
+        self.since[who] = after
+        return after > since
+
     def teardown(self):
-        if sys.exc_info()[0] is None:
+        if isinstance(sys.exc_info()[1], (AssertionError, BusError)):
+            print(f"differs after {self.steps} steps, in life {self.examples}: {sys.exc_info()[1]}",
+                  flush=True)
+        elif sys.exc_info()[0] is None:
             self.compare_all()
+            for who, caller in enumerate(self.callers):
+                while caller.may_follow() and self.follow(who, 1000):
+                    pass
             assert self.service.check() == []
             self.seen_states.update(ticket.state for ticket in self.world.tickets.values())
 
@@ -315,7 +344,8 @@ class Lives(stateful.RuleBasedStateMachine):
             return client.call("Tickets", member, signature, *arguments, variants(fields))
 
         if "request_id" in fields:
-            self.sent.append((who, real, ideal, what, fields["request_id"]))
+            token = self.callers[who].actor(fields), fields["request_id"]
+            self.sent.append((who, real, ideal, what, token))
         return self.both(who, real, ideal, what)
 
     def options(self, who, n):
@@ -327,13 +357,13 @@ class Lives(stateful.RuleBasedStateMachine):
             self.names += 1
             options["request_id"] = f"r{self.names}"
             if self.sent and n % 13 == 1:  # one that was used for another call
-                options["request_id"] = self.sent[-1][-1]
+                _, options["request_id"] = self.sent[-1][-1]
         return options
 
     def forget(self):
         """Answers are kept for so long; whether older ones still are is not known."""
         known = self.world.forget(7 * DAY)
-        self.sent = [call for call in self.sent if call[4] in known]
+        self.sent = [call for call in self.sent if call[-1] in known]
 
     callers_index = st.integers(0, len(OTHERS) if am_root() else 0)
 
@@ -484,7 +514,7 @@ class Lives(stateful.RuleBasedStateMachine):
         self.step()
 
     @stateful.precondition(lambda self: not self.world.suspect)
-    @stateful.rule(days=st.sampled_from((31, 40, 3650)))
+    @stateful.rule(days=st.sampled_from((31, 40, 400)))
     def wrong_year(self, days):
         """Nobody confirms it: it is not believed, and nobody hears of anything."""
         self.root.call("Clock", "SetSynchronised", "b", False)
@@ -522,10 +552,19 @@ class Lives(stateful.RuleBasedStateMachine):
         """A dealer gives up, or comes back."""
         active = not self.world.company.units[dealer].get("active", True)
         self.root.call("Units", "Update", "sa{sv}", dealer, variants({"active": active}))
-        self.world.set_active(dealer, active)
+        self.world.set_active(self.callers[0], dealer, active)
         self.step()
 
-    # ---- lists ----
+    # ---- lists and changes ----
+
+    @stateful.rule(who=callers_index, limit=st.sampled_from((1, 4, 100)))
+    def changes(self, who, limit):
+        if self.callers[who].may_follow():
+            self.follow(who, limit)
+        else:
+            self.both(who, lambda c: c.call("Manager", "Changes", "tu", 0, limit),
+                      lambda caller: caller.need("ticket.read"), "changes")
+        self.step()
 
     @stateful.rule(who=callers_index, n=numbers, limit=st.sampled_from((1, 3, 7, 1000)))
     def list(self, who, n, limit):
@@ -547,6 +586,11 @@ class Lives(stateful.RuleBasedStateMachine):
                 {"cause": "rung"}, {"subcentre": "SH", "acknowledged": True},
                 {"role": "owner"}), n), who, limit)
         self.step()
+
+
+def in_order(rows):
+    """Within one change, in any."""
+    return sorted(rows, key=lambda row: (row["sequence"], row["what"], row.get("id", 0)))
 
 
 def told(value):

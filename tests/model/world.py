@@ -52,12 +52,21 @@ class Caller:
         self.scope = scope
         self.unit = unit
 
+    def actor(self, fields):
+        """A program acts for the person it names."""
+        return f"{self.name}/{fields['by']}" if "by" in fields else self.name
+
     def may(self, permission):
         return self.permissions is None or permission in self.permissions
 
     def need(self, permission):
         if not self.may(permission):
             raise Refused("NotPermitted")
+
+    def may_follow(self):
+        """Who may read anything at all hears of changes."""
+        return self.permissions is None or \
+            any(name.endswith(".read") for name in self.permissions)
 
     def sees(self, subcentre, dealer):
         return self.scope == "headquarters" or \
@@ -332,6 +341,45 @@ def clock_record(clock):
         "paused": clock.paused(), "quiet": clock.quiet, "pauses": pauses}, ("paused",))
 
 
+# What a change has done to one thing. Those who may see it have the permission and, of what belongs
+# to somebody, the scope: that of now, or that of before, for them it has left.
+Row = collections.namedtuple("Row", "values permission scoped before", defaults=(False, None))
+
+
+class Feed:
+    """Every change, as it is told to those who follow."""
+
+    def __init__(self, sequence):
+        self.first = sequence
+        self.changes = []  # rows of each, from first + 1 on
+        self.rows = []  # of the next one
+
+    def add(self, *row):
+        self.rows.append(Row(*row))
+
+    def close(self, **stamp):
+        stamp["sequence"] = self.first + len(self.changes) + 1
+        self.changes.append([row._replace(values=row.values | stamp) for row in self.rows])
+        self.rows = []
+
+    def told(self, caller, since, until):
+        rows = []
+        for change in self.changes[since - self.first:until - self.first]:
+            rows += [values for row in change if (values := self.told_row(caller, row))]
+        return rows
+
+    @staticmethod
+    def told_row(caller, row):
+        values, flags = row.values, {"left": False, "removed": False}
+        if not caller.may(row.permission):
+            return None
+        if not row.scoped or caller.sees(values["subcentre"], values["dealer"]):
+            return given(values | flags, flags)
+        if row.before and caller.sees(*row.before):
+            return given(values | flags | {"left": True, "subcentre": None, "dealer": None}, flags)
+        return None
+
+
 class Outbox:
     """Notifications that somebody still has to deliver."""
 
@@ -375,7 +423,7 @@ class Outbox:
 
 
 class World(model.Model):
-    def __init__(self, policy, units, now):
+    def __init__(self, policy, units, now, sequence):
         super().__init__(policy)
         for unit in units:
             self.company.create("Units", dict(unit))
@@ -385,9 +433,27 @@ class World(model.Model):
         self.outbox = Outbox()
         self.requests = {}  # (actor, request id) to (body, answer, when)
         self.last_request = 0
-        self.sequence = 0
         self.version = 1  # of the policy
+        self.feed = Feed(sequence)
         self.touched = set()  # numbers of the tickets that may have changed
+
+    @property
+    def sequence(self):
+        return self.feed.first + len(self.feed.changes)
+
+    def change(self, actor, verb):
+        self.feed.close(time=self.now, actor=actor, verb=verb)
+
+    def tell_ticket(self, ticket, before=None):
+        self.feed.add({"what": TICKET_KIND, "id": ticket.number, "state": ticket.state,
+                       "revision": ticket.revision, "subcentre": ticket.subcentre,
+                       "dealer": ticket.dealer}, "ticket.read", True, before)
+
+    def tell_escalation(self, e):
+        names = ("id", "revision", "subcentre", "dealer", "kind", "case_id", "cause", "level",
+                 "recipient")
+        self.feed.add({"what": "escalation"} | {name: e[name] for name in names},
+                      "escalation.read", True)
 
     # ---- the company ----
 
@@ -408,21 +474,23 @@ class World(model.Model):
     def busy(self, dealer):
         return sum(t.dealer == dealer and t.is_open() for t in self.tickets.values())
 
-    def set_active(self, dealer, active):
-        self.company.units[dealer]["active"] = active
-        self.sequence += 1
+    def set_active(self, caller, dealer, active):
+        unit = self.company.units[dealer]
+        unit["active"] = active
+        unit["revision"] = unit.get("revision", 1) + 1
+        self.feed.add({"what": "unit", "code": dealer, "revision": unit["revision"]}, "unit.read")
+        self.change(caller.name, "Units.Update")
 
     # ---- calls that change something ----
 
-    def run(self, caller, permission, body, fields, act):
+    def run(self, caller, permission, verb, body, fields, act):
         """What they have in common: whoever repeats a request gets the same answer."""
         caller.need(permission)
-        actor = caller.name
         if "by" in fields:
             caller.need("act_for")
-            actor += f"/{fields['by']}"
+        actor = caller.actor(fields)
         token = actor, fields.get("request_id")
-        body = body, sorted((name, value) for name, value in fields.items()
+        body = verb, body, sorted((name, value) for name, value in fields.items()
                             if name not in ("by", "request_id"))
         if token in self.requests:
             known, answer, _ = self.requests[token]
@@ -433,17 +501,18 @@ class World(model.Model):
         if "request_id" in fields:
             self.requests[token] = body, answer, self.now
             self.last_request = max(self.last_request, self.now)
-        self.sequence += changed or "request_id" in fields
+        if changed or "request_id" in fields:
+            self.change(actor, verb)
         return answer
 
     def forget(self, keep):
-        """The request ids whose answers are surely still known."""
+        """Who used which request ids, as far as their answers are surely still known."""
         self.requests = {token: request for token, request in self.requests.items()
                          if request[2] >= self.last_request - keep}
-        return {name for _, name in self.requests}
+        return self.requests.keys()
 
     def create(self, caller, fields):
-        return self.run(caller, "ticket.create", "create", fields,
+        return self.run(caller, "ticket.create", "Tickets.Create", None, fields,
                         lambda actor: self.take_in(caller, actor, fields))
 
     def take_in(self, caller, actor, fields):
@@ -469,6 +538,7 @@ class World(model.Model):
         ticket.enter(at)
         step = Step(at, actor, caller, {"note": fields.get("note")}, None)
         ticket.tell(step, "create")
+        self.tell_ticket(ticket)
         self.touched.add(ticket.number)
         return True, [ticket.number, True]
 
@@ -484,20 +554,21 @@ class World(model.Model):
         self.place(ticket)
 
     def move(self, caller, method, number, fields):
-        caller.need(PERMISSIONS[method])
-        return self.run(caller, PERMISSIONS[method], (method, number), fields,
+        return self.run(caller, PERMISSIONS[method], f"Tickets.{method}", number, fields,
                         lambda actor: self.move_ticket(caller, actor, method, number, fields))
 
     def move_ticket(self, caller, actor, method, number, fields):
         ticket = self.tickets.get(number)
         if ticket is None:
             raise Refused("NotFound")
+        before = ticket.subcentre, ticket.dealer
         ticket.move(caller, actor, method, fields, self.now)
+        self.tell_ticket(ticket, before)
         self.touched.add(number)
         return True, ticket.head()
 
     def acknowledge(self, caller, number, fields):
-        self.run(caller, "escalation.acknowledge", ("acknowledge", number), fields,
+        self.run(caller, "escalation.acknowledge", "Escalations.Acknowledge", number, fields,
                  lambda actor: self.take_on(caller, actor, number, fields))
         return self.escalation_record(self.escalations[number])
 
@@ -512,6 +583,7 @@ class World(model.Model):
         if e.get("acknowledged_at"):
             raise Refused("InvalidState")
         e |= {"acknowledged_at": self.now, "acknowledged_by": actor, "revision": 2}
+        self.tell_escalation(e)
         self.touched.add(e["case_id"])
         return True, None
 
@@ -520,7 +592,8 @@ class World(model.Model):
         choose. How many, and from which."""
         caller.need("notification.take")
         free = self.outbox.free(self.now)
-        self.sequence += bool(free)
+        if free:
+            self.change(caller.name, "Notifications.Take")
         return min(limit, len(free)), {row["id"]: row for row in free}
 
     def leased(self, row, lease):
@@ -530,7 +603,8 @@ class World(model.Model):
     def deliver(self, caller, numbers):
         caller.need("notification.take")
         removed = sum(self.outbox.rows.pop(number, None) is not None for number in set(numbers))
-        self.sequence += removed > 0
+        if removed:
+            self.change(caller.name, "Notifications.Acknowledge")
         return removed
 
     # ---- time ----
@@ -540,6 +614,7 @@ class World(model.Model):
               "recipient": self.recipient(e["role"], ticket), "subcentre": ticket.subcentre,
               "dealer": ticket.dealer, "revision": 1}
         self.escalations[e["id"]] = e
+        self.tell_escalation(e)
         self.outbox.put(e, e["fired_at"] - e["due_at"] > self.late_after())
         self.touched.add(ticket.number)
 
@@ -555,9 +630,14 @@ class World(model.Model):
         if self.suspect:
             return
         while (ticket := self.next_ticket()) and ticket.next < self.now:
-            ticket.fire_next(self.now)
-            self.sequence += 1
-        self.sequence += self.outbox.release()
+            self.fire(ticket)
+        if self.outbox.release():
+            self.change("daemon", "summarise")
+
+    def fire(self, ticket):
+        ticket.fire_next(self.now)
+        self.tell_ticket(ticket)
+        self.change("daemon", "escalate")
 
     def advance(self, until):
         if until < self.now:
@@ -565,9 +645,8 @@ class World(model.Model):
         fired = 0
         while (ticket := self.next_ticket()) and ticket.next < until:
             self.now = max(self.now, ticket.next + 1)
-            ticket.fire_next(self.now)
+            self.fire(ticket)
             fired += 1
-        self.sequence += fired
         self.now = self.seen = until
         return fired
 
