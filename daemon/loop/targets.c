@@ -43,14 +43,18 @@ void engine_set_version(Engine *engine, const PolicyVersion *version) {
 int engine_enter(Engine *engine, Store *store, const char *by, int64_t now) {
         Origin origin = engine_origin(engine, now, "policy");
         PolicyVersion version = {};
+        Key position = {};
+        DueCase due;
         Change *change;
+        bool any_open;
         int r;
 
         assert(!store_has_batch(store));
         r = change_begin(store, &change);
         if (r < 0)
                 return r;
-        r = version_enter(change, engine->policy, by, now, &version);
+        any_open = engine_next_due(store, &position, &due) != -ENOENT;
+        r = version_enter(change, engine->policy, by, now, any_open, &version);
         if (r == 0 && !change_is_empty(change))
                 r = change_apply(change, &origin);
         else

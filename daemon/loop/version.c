@@ -156,12 +156,13 @@ static int set_texts(PolicyVersion *version, const char *digest, const char *tim
 
 /* One that counts time as the one before need not be computed by anew. */
 static int put_version(Change *change, const Policy *policy, const PolicyVersion *before,
-                       const char *by, int64_t now, PolicyVersion *ret) {
+                       const char *by, int64_t now, bool any_open, PolicyVersion *ret) {
         char digest[POLICY_DIGEST_SIZE], timing[POLICY_DIGEST_SIZE];
         PolicyVersion version = {
                 .number = before ? before->number + 1 : 1,
                 .since = now,
                 .timing_since = now,
+                .recomputed_at = any_open ? 0 : now,
         };
         int r = policy_timing(policy, timing);
 
@@ -172,7 +173,8 @@ static int put_version(Change *change, const Policy *policy, const PolicyVersion
         if (before && STREQ(before->timing, timing)) {
                 version.timing_version = before->timing_version;
                 version.timing_since = before->timing_since;
-                version.recomputed_at = before->recomputed_at ? now : 0;
+                if (before->recomputed_at)
+                        version.recomputed_at = now;
         }
         r = set_texts(&version, digest, timing, by);
         if (r == 0)
@@ -184,14 +186,14 @@ static int put_version(Change *change, const Policy *policy, const PolicyVersion
         return r;
 }
 
-int version_enter(Change *change, const Policy *policy, const char *by, int64_t now,
+int version_enter(Change *change, const Policy *policy, const char *by, int64_t now, bool any_open,
                   PolicyVersion *ret) {
         char digest[POLICY_DIGEST_SIZE];
         PolicyVersion newest;
         int r = version_newest(change_store(change), &newest);
 
         if (r == -ENOENT)
-                return put_version(change, policy, NULL, by, now, ret);
+                return put_version(change, policy, NULL, by, now, any_open, ret);
         if (r < 0)
                 return r;
         policy_digest(policy, digest);
@@ -199,7 +201,7 @@ int version_enter(Change *change, const Policy *policy, const char *by, int64_t 
                 *ret = newest;
                 return 0;
         }
-        r = put_version(change, policy, &newest, by, now, ret);
+        r = put_version(change, policy, &newest, by, now, any_open, ret);
         version_done(&newest);
         return r;
 }

@@ -34,8 +34,9 @@ int version_newest(Store *store, PolicyVersion *ret);
 /* The next one after *position (empty: the newest), ever older. -ENOENT at the end. */
 int version_next(Store *store, Key *position, PolicyVersion *ret);
 int version_get(Store *store, int64_t number, PolicyVersion *ret);
-/* The version that this policy is, if it is the one in force already; else stages a new one. */
-int version_enter(Change *change, const Policy *policy, const char *by, int64_t now,
+/* The version that this policy is, if it is the one in force already; else stages a new one.
+ * any_open: whether there is a case to compute. */
+int version_enter(Change *change, const Policy *policy, const char *by, int64_t now, bool any_open,
                   PolicyVersion *ret);
 /* Stages that every open case is computed by it. */
 int version_recomputed(Change *change, int64_t number, int64_t now);
