@@ -13,9 +13,9 @@ import subprocess
 import threading
 import time
 
-from harness import (BUILD, BusError, FreshServiceTest, REGION, TIME_LIMIT, am_root, end_process,
+from harness import (BUILD, BusError, REGION, TIME_LIMIT, am_root, end_process,
                      figure, variants, wait_for)
-from test_changes import follow, newest
+from test_changes import FeedTest, follow, newest
 
 CONTROL = BUILD / "aftersalesctl"
 
@@ -111,7 +111,7 @@ class Caller(threading.Thread):
             raise self.failure
 
 
-class NothingMissed(FreshServiceTest):
+class NothingMissed(FeedTest):
     def chaos(self, dice, monitors, seconds):
         """Kills daemon and monitors at random."""
         until = time.monotonic() + seconds
@@ -200,7 +200,7 @@ class NothingMissed(FreshServiceTest):
         self.assertIn("there again", said)
 
 
-class Running(FreshServiceTest):
+class Running(FeedTest):
     def start(self, *arguments, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
         process = subprocess.Popen([CONTROL, *arguments], env=self.service.environment() |
