@@ -100,10 +100,10 @@ static const char *state_directory(const App *app) {
 
 /* Whoever moves the store in the configuration of a unit must hear why it has not moved. */
 static void say_directory(const App *app) {
-        if (!STREQ(state_directory(app), app->policy->state_directory))
-                log_warning("the store is in %s, as --state or StateDirectory= of the unit says; "
+        if (app->options->unit_state && !STREQ(app->options->state, app->policy->state_directory))
+                log_warning("the store is in %s, as StateDirectory= of the unit says; "
                             "store.directory of the configuration (%s) is passed over",
-                            state_directory(app), app->policy->state_directory);
+                            app->options->state, app->policy->state_directory);
 }
 
 int app_open_store(App *app, bool read_only) {

@@ -17,6 +17,7 @@ typedef struct AppOptions {
         const char *program; /* path of this program */
         const char *config_path;
         const char *state;       /* directory that overrides the configuration's, or NULL */
+        bool unit_state;         /* which systemd has chosen */
         const char *bus_address; /* NULL: the system bus */
         WallClock clock;
         LogTarget log_target;

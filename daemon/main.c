@@ -88,6 +88,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mod
                         break;
                 case 's':
                         options->state = optarg;
+                        options->unit_state = false;
                         break;
                 case 'b':
                         options->bus_address = STREQ(optarg, "system") ? NULL : optarg;
@@ -151,6 +152,7 @@ int main(int argc, char *argv[]) {
                 .program = program,
                 .config_path = DEFAULT_CONFIG,
                 .state = state,
+                .unit_state = state != NULL,
                 .log_target = isatty(STDERR_FILENO) ? LOG_TO_STDERR : LOG_TO_SYSLOG,
         };
         enum Mode mode = MODE_RUN;
