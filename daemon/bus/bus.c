@@ -76,6 +76,11 @@ int bus_failure(int r, const char *interface, const char *member, Refusal *refus
         if (r == -E2BIG)
                 return refuse(refusal, REFUSED_LIMIT,
                               "the record would be larger than the store takes");
+        if (r == -EBADMSG) /* which record it is, the store has logged */
+                return refuse(refusal, REFUSED_DAMAGED,
+                              "what is stored about this is damaged; nothing was changed and "
+                              "everything else goes on: the log names the record, 'aftersalesctl "
+                              "check' tells all damage, a backup has it whole");
         log_error("%s.%s failed: %s", interface, member, strerror(-r));
         return refuse(refusal, REFUSED_INTERNAL,
                       "a fault of the daemon (%s); nothing was changed, see its log", strerror(-r));

@@ -114,6 +114,7 @@ static int append_store(BusCall *call) {
                 { "sequence", head->sequence },
                 { "store_used", store_stats(options->store, &stats) < 0 ? 0 : stats.bytes_used },
                 { "store_size", stats.bytes_max },
+                { "damaged", store_damaged(options->store) },
                 { "calls", call->bus->calls },
                 { "changes", counts.changes },
                 { "commits", counts.commits },
@@ -134,6 +135,26 @@ static int append_warning(void *userdata, const char *calendar, int year) {
         return sd_bus_message_append_basic(call->reply, 's', text);
 }
 
+static int append_store_warnings(BusCall *call) {
+        static const char *const texts[] = {
+                [KV_ROOM_SCARCE] = "store: there is little room left; free disk space or raise "
+                                   "store.map_size",
+                [KV_ROOM_RESERVE] = "store: nearly full, nothing new is taken in; free disk space "
+                                    "or raise store.map_size",
+        };
+        Store *store = call->bus->options.store;
+        KvRoom room = store_room(store);
+        int r = 0;
+
+        if (room != KV_ROOM_ENOUGH)
+                r = sd_bus_message_append_basic(call->reply, 's', texts[room]);
+        if (r >= 0 && store_damaged(store) > 0)
+                r = sd_bus_message_append_basic(
+                        call->reply, 's',
+                        "store: damaged records were met; run the check and restore a backup");
+        return r;
+}
+
 static int append_warnings(BusCall *call) {
         DueHealth health = due_health(call->bus->due);
         int r;
@@ -152,6 +173,8 @@ static int append_warnings(BusCall *call) {
                 r = sd_bus_message_append_basic(
                         call->reply, 's',
                         "clock-suspect: nothing is escalated until the clock is accepted");
+        if (r >= 0)
+                r = append_store_warnings(call);
         for (int i = 0; r >= 0 && i < 3; i++)
                 r = sd_bus_message_close_container(call->reply);
         return r;
@@ -352,7 +375,7 @@ static const BusMethod manager_methods[] = {
           "How the service is: version, policy (digest), started_at, now, clock (real or manual), clock_suspect, "
           "next_due, lag (microseconds that the oldest due event is late), states (number of cases in each), open, "
           "overdue, waiting, unarmed (always 0), escalations_open, notifications, sequence (of the journal), "
-          "store_used and store_size (bytes), calls, changes, commits (since the start), warnings." },
+          "store_used and store_size (bytes), damaged (records and entries found so since the start), calls, changes, commits (since the start), warnings." },
         { "Subscribe", "", "", "", "", ANYBODY, bus_subscribe,
           "Signals about what is in the caller's scope are sent to the caller from now on. They are hints, sent "
           "after the commit: whoever must miss nothing reads with Changes. After 4096 signals without any call of "

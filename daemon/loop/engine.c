@@ -264,6 +264,9 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
         }
         if (r != -ENOENT)
                 return r;
+        r = store_check_reserve(change_store(change), refusal);
+        if (r != 0)
+                return r;
         r = create_step(&step, call, ret);
         record_done(type, c);
         if (r == 0)

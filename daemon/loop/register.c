@@ -93,7 +93,9 @@ int register_create(const Register *reg, Change *change, const Call *call, uint6
                 return refuse(refusal, REFUSED_EXISTS,
                               "there is a %s %s already: update it instead", reg->name,
                               fields->code);
-        r = finish(reg, change, call, master, NULL, ret_revision, refusal);
+        r = store_check_reserve(change_store(change), refusal);
+        if (r == 0)
+                r = finish(reg, change, call, master, NULL, ret_revision, refusal);
         record_done(reg->table->type, master);
         return r;
 }

@@ -58,7 +58,9 @@ int committer_commit(Committer *c) {
         for (size_t i = 0; i < c->n_watchers; i++)
                 c->watchers[i].watcher(c->watchers[i].userdata, r);
         store_release(c->store);
-        if (r < 0 && r != -ENOSPC && r != -ENOMEM)
+        /* Damage is in what was to be changed, not in the medium: a new start would find it again.
+         */
+        if (r < 0 && r != -ENOSPC && r != -ENOMEM && r != -EBADMSG)
                 end_process(c, r);
         return r;
 }

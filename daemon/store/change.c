@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The only way into the store. A change is staged in memory, so that a call refused half-way leaves
- * nothing behind; apply_effect() is the one place where a record, its indices and its tallies are
- * written, for a live change and for a replayed one alike. */
+ * nothing behind; store/apply.c then writes it with its indices and tallies. */
 
 #include <errno.h>
 #include <string.h>
@@ -152,160 +151,6 @@ void change_drop(Change *change) {
 
 /* ---- applying ---- */
 
-static bool keys_have(const Keys *keys, const Key *key) {
-        for (size_t i = 0; i < keys->n; i++)
-                if (keys->keys[i].size == key->size &&
-                    memcmp(keys->keys[i].bytes, key->bytes, key->size) == 0)
-                        return true;
-        return false;
-}
-
-void index_keys(const Index *index, const void *record, Keys *ret) {
-        size_t n;
-
-        ret->n = 0;
-        index->keys(record, ret);
-        n = ret->n;
-        ret->n = 0;
-        for (size_t i = 0; i < n; i++)
-                if (!keys_have(ret, &ret->keys[i]))
-                        ret->keys[ret->n++] = ret->keys[i];
-}
-
-static int write_index_entry(Store *store, const Index *index, const Key *index_key,
-                             const Key *record_key, bool present) {
-        unsigned db = index_db(store, index);
-        uint8_t size = (uint8_t)record_key->size;
-        Key entry;
-
-        index_entry_key(index_key, record_key, &entry);
-        if (present)
-                return store->kv->ops->put(store->kv, db, key_slice(&entry), (Slice){ &size, 1 });
-        return store->kv->ops->remove(store->kv, db, key_slice(&entry));
-}
-
-static int write_tally(Store *store, const Index *tally, const Key *key, bool more) {
-        uint8_t bytes[8];
-        uint64_t count;
-        Key full;
-        int r;
-
-        r = store_tally(store, tally, key, &count);
-        if (r < 0)
-                return r;
-        if (count == 0 && !more)
-                return -EBADMSG;
-        count = more ? count + 1 : count - 1;
-        tally_key(tally, key, &full);
-        if (count == 0)
-                return store->kv->ops->remove(store->kv, DB_TALLY, key_slice(&full));
-        store_be64(bytes, count);
-        return store->kv->ops->put(store->kv, DB_TALLY, key_slice(&full), (Slice){ bytes, 8 });
-}
-
-/* Writes the difference between the keys that the record had and those it has now. */
-static int update_index(Store *store, const Index *index, bool is_tally, const Key *record_key,
-                        const void *before, const void *after) {
-        Keys *old = &store->keys_before, *new = &store->keys_after;
-        int r = 0;
-
-        old->n = new->n = 0;
-        if (before)
-                index_keys(index, before, old);
-        if (after)
-                index_keys(index, after, new);
-        for (size_t i = 0; r == 0 && i < old->n; i++)
-                if (!keys_have(new, &old->keys[i]))
-                        r = is_tally ? write_tally(store, index, &old->keys[i], false)
-                                     : write_index_entry(store, index, &old->keys[i], record_key,
-                                                         false);
-        for (size_t i = 0; r == 0 && i < new->n; i++)
-                if (!keys_have(old, &new->keys[i]))
-                        r = is_tally ? write_tally(store, index, &new->keys[i], true)
-                                     : write_index_entry(store, index, &new->keys[i], record_key,
-                                                         true);
-        return r;
-}
-
-static int update_indices(Store *store, const Table *table, const Key *key, const void *before,
-                          const void *after) {
-        int r = 0;
-
-        for (const Index *const *i = table->indices; r == 0 && i && *i; i++)
-                r = update_index(store, *i, false, key, before, after);
-        for (const Index *const *i = table->tallies; r == 0 && i && *i; i++)
-                r = update_index(store, *i, true, key, before, after);
-        return r;
-}
-
-/* The greatest record struct of any table must fit; checked where tables are added. */
-typedef union RecordSpace {
-        max_align_t align;
-        uint8_t bytes[2048];
-} RecordSpace;
-
-static int decode_pair(Store *store, const Table *table, const Key *key, Slice value,
-                       RecordSpace *before, bool *ret_had, RecordSpace *after) {
-        int r = store_get(store, table, key, before);
-
-        if (r < 0 && r != -ENOENT)
-                return r;
-        *ret_had = r == 0;
-        memset(after, 0, table->type->size);
-        if (value.size == 0)
-                return 0;
-        r = record_decode(table->type, value, after);
-        if (r < 0 && *ret_had)
-                record_done(table->type, before);
-        return r;
-}
-
-static int apply_effect(Store *store, const Table *table, const Key *key, Slice value) {
-        unsigned db = DB_FIRST_TABLE + table_position(store, table);
-        RecordSpace before, after;
-        bool had;
-        int r;
-
-        assert(table->type->size <= sizeof(RecordSpace));
-        r = decode_pair(store, table, key, value, &before, &had, &after);
-        if (r < 0)
-                return r;
-        r = update_indices(store, table, key, had ? &before : NULL, value.size > 0 ? &after : NULL);
-        if (r == 0 && value.size > 0)
-                r = store->kv->ops->put(store->kv, db, key_slice(key), value);
-        else if (r == 0 && had)
-                r = store->kv->ops->remove(store->kv, db, key_slice(key));
-        if (had)
-                record_done(table->type, &before);
-        record_done(table->type, &after);
-        return r;
-}
-
-static int apply_effects(Store *store, Slice effects) {
-        Cursor cursor = cursor_over(effects);
-        JournalEffect effect;
-        int r;
-
-        while ((r = journal_next_effect(&cursor, &effect)) == 0) {
-                const Table *table = table_by_number(store, effect.table);
-                Key key = key_from(effect.key);
-
-                if (!table)
-                        continue; /* of a newer program: kept in the journal, of no use here */
-                r = apply_effect(store, table, &key, effect.value);
-                if (r < 0)
-                        return r;
-                if (table->numbered && key.size == 8) {
-                        uint64_t id = load_be64(key.bytes);
-                        unsigned i = table_position(store, table);
-
-                        if (id_site(id) == store->site && id_number(id) >= store->next[i])
-                                store->next[i] = id_number(id) + 1;
-                }
-        }
-        return r == -ENOENT ? 0 : r;
-}
-
 static int put_journal(Store *store, uint64_t sequence, Slice stored) {
         Key key = key_of_id(sequence);
 
@@ -384,7 +229,14 @@ int change_apply(Change *change, const Origin *origin) {
                 return r;
         if (store->batch_error < 0)
                 return store->batch_error;
-        r = apply_effects(store, buffer_slice(&store->effects));
+        r = apply_plan(store, buffer_slice(&store->effects));
+        if (r < 0) {
+                /* Only looked at so far: what is damaged, or no memory, concerns this change alone.
+                 */
+                store->batch_error = r == -EBADMSG || r == -ENOMEM ? 0 : r;
+                return r;
+        }
+        r = apply_write(store);
         if (r == 0)
                 r = append_journal(store, origin);
         store->batch_error = r;
@@ -407,7 +259,9 @@ int store_replay(Store *store, Slice stored) {
                 r = store->batch_error;
         if (r < 0)
                 return r;
-        r = apply_effects(store, record.effects);
+        r = apply_plan(store, record.effects);
+        if (r == 0)
+                r = apply_write(store);
         if (r == 0)
                 r = put_journal(store, record.sequence, stored);
         if (r == 0)

@@ -19,6 +19,28 @@ typedef struct Staged {
         size_t from, size; /* the stored form, in Change.values; size 0: removed */
 } Staged;
 
+#define STORE_DAMAGE_MAX 256 /* pieces of damage that are told one from the other */
+
+/* One step of writing a change. */
+typedef struct Write {
+        enum {
+                WRITE_PUT,
+                WRITE_REMOVE,
+                WRITE_MORE, /* a tally */
+                WRITE_LESS,
+                WRITE_NOTHING, /* a record that was made and removed has taken a number */
+        } what;
+        unsigned db;
+        Key key;
+        Slice value;      /* points into the effects */
+        uint8_t key_size; /* of an index entry: its value, the length of the record's key */
+} Write;
+
+typedef struct Plan {
+        Write *writes;
+        size_t n, allocated;
+} Plan;
+
 struct Change {
         Store *store;
         Staged *staged;
@@ -46,16 +68,28 @@ struct Store {
         int batch_error; /* why the batch cannot be committed any more */
         Change change;
         Buffer effects, journal;
+        Plan plan;
         Keys keys_before, keys_after;
+        uint64_t damaged[STORE_DAMAGE_MAX]; /* checksums of where and what */
+        uint64_t n_damaged;
 };
 
 int store_begin_view(Store *store);
+/* Says once that what stands at this key of a table or index is damaged, and counts it. */
+void store_note_damage(Store *store, const char *where, Slice key, const char *what);
 /* The head row of the meta database, within a transaction. */
 int store_load_head(Store *store);
 int store_save_head(Store *store);
 unsigned table_position(const Store *store, const Table *table);
+/* The number of the database of a table and of an index. */
+unsigned table_db(const Store *store, const Table *table);
 unsigned index_db(const Store *store, const Index *index);
 const Table *table_by_number(const Store *store, uint8_t number);
+/* Works out what the effects of a change (see store/journal.h) mean for records, indices and
+ * tallies, and whether the store is as it should be for it; writes nothing. -EBADMSG: something
+ * that the change touches is damaged. The effects must outlive apply_write(), which does it. */
+int apply_plan(Store *store, Slice effects);
+int apply_write(Store *store);
 /* What an index lists a record under: each key once, however often its function names it. */
 void index_keys(const Index *index, const void *record, Keys *ret);
 void tally_key(const Index *tally, const Key *key, Key *ret);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/clock.h"
 #include "base/macro.h"
 #include "store/kv.h"
 
@@ -24,6 +25,14 @@
 #define STORE_PATH_MAX 4096
 /* A disk that has not even so much left is full. */
 #define ROOM_LEAST (1024 * 1024)
+/* So much is kept for changes to what is there: a share of the map and of the disk, at least what a
+ * few commits take, on the disk no more than anybody would miss. */
+#define RESERVE_SHARE 20
+#define RESERVE_MIN   (UINT64_C(512) * 1024)
+#define RESERVE_MAX   (UINT64_C(16) * 1024 * 1024)
+#define ROOM_AGE_MAX  100000 /* microseconds after which room is measured anew */
+/* After so many commits a reader that was killed is noticed: it would keep old pages for ever. */
+#define READERS_EVERY 256
 
 typedef struct LmdbKv {
         Kv kv;
@@ -32,6 +41,10 @@ typedef struct LmdbKv {
         MDB_txn *reader; /* kept between reads, reset */
         bool writing;
         int lock_fd;
+        uint64_t commits;
+        KvRoom room; /* as measured after so many commits, at that time */
+        uint64_t room_commits;
+        int64_t room_at;
         unsigned n_databases;
         MDB_dbi *dbis;
         MDB_cursor **cursors; /* of the open transaction, made when first used */
@@ -122,6 +135,8 @@ static int lmdb_commit(Kv *kv) {
 
         assert(txn && l->writing);
         close_cursors(l);
+        if (++l->commits % READERS_EVERY == 0)
+                mdb_reader_check(l->env, NULL);
         r = lmdb_errno(mdb_txn_commit(txn));
         /* LMDB takes a write that a full disk cut short for a failure of the disk. */
         return r == -EIO && is_disk_full(l) ? -ENOSPC : r;
@@ -253,6 +268,83 @@ static int lmdb_stats(Kv *kv, KvStats *ret) {
         return 0;
 }
 
+/* ---- room ---- */
+
+/* Bytes of pages that were in use and are free again. */
+static uint64_t free_bytes(MDB_txn *txn, unsigned page_size) {
+        MDB_cursor *cursor;
+        uint64_t pages = 0;
+        MDB_val k, v;
+
+        if (mdb_cursor_open(txn, 0, &cursor) != 0) /* database 0 lists them */
+                return 0;
+        while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
+                size_t n = 0;
+
+                if (v.mv_size >= sizeof(n))
+                        memcpy(&n, v.mv_data, sizeof(n));
+                pages += n;
+        }
+        mdb_cursor_close(cursor);
+        return pages * page_size;
+}
+
+static KvRoom judge_room(uint64_t left, uint64_t reserve) {
+        return left < reserve       ? KV_ROOM_RESERVE
+               : left < reserve * 4 ? KV_ROOM_SCARCE
+                                    : KV_ROOM_ENOUGH;
+}
+
+/* As of the last commit, whatever is open now. */
+static uint64_t count_free(LmdbKv *l, unsigned page_size) {
+        MDB_txn *txn;
+        uint64_t bytes;
+
+        if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &txn) != 0)
+                return 0;
+        bytes = free_bytes(txn, page_size);
+        mdb_txn_abort(txn);
+        return bytes;
+}
+
+static KvRoom measure_room(LmdbKv *l) {
+        uint64_t left, on_disk, reserve, disk_reserve, within;
+        struct statvfs fs = {};
+        KvStats stats;
+        MDB_stat stat;
+        KvRoom room;
+        int fd;
+
+        if (lmdb_stats(&l->kv, &stats) < 0 || mdb_env_stat(l->env, &stat) != 0 ||
+            mdb_env_get_fd(l->env, &fd) != 0 || fstatvfs(fd, &fs) < 0)
+                return KV_ROOM_ENOUGH;
+        left = stats.bytes_max - MIN(stats.bytes_used, stats.bytes_max);
+        on_disk = (uint64_t)fs.f_bavail * fs.f_frsize;
+        reserve = MAX(stats.bytes_max / RESERVE_SHARE, RESERVE_MIN);
+        disk_reserve = (uint64_t)fs.f_blocks * fs.f_frsize / RESERVE_SHARE;
+        disk_reserve = MAX(disk_reserve, RESERVE_MIN);
+        disk_reserve = MIN(disk_reserve, RESERVE_MAX);
+        room = MAX(judge_room(left, reserve), judge_room(on_disk, disk_reserve));
+        if (room == KV_ROOM_ENOUGH)
+                return room;
+        /* Counting what is free within takes a moment: only where it decides. */
+        within = count_free(l, stat.ms_psize);
+        return MAX(judge_room(left + within, reserve), judge_room(on_disk + within, disk_reserve));
+}
+
+static KvRoom lmdb_room(Kv *kv) {
+        LmdbKv *l = (LmdbKv *)kv;
+        int64_t now = boot_clock_now();
+
+        if (l->room == KV_ROOM_RESERVE || l->room_commits != l->commits ||
+            now - l->room_at > ROOM_AGE_MAX) {
+                l->room = measure_room(l);
+                l->room_commits = l->commits;
+                l->room_at = now;
+        }
+        return l->room;
+}
+
 static Kv *lmdb_free(Kv *kv) {
         LmdbKv *l = (LmdbKv *)kv;
 
@@ -281,6 +373,7 @@ static const KvOps lmdb_ops = {
         .seek = lmdb_seek,
         .count = lmdb_count,
         .stats = lmdb_stats,
+        .room = lmdb_room,
         .free = lmdb_free,
 };
 

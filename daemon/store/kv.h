@@ -28,6 +28,13 @@ typedef struct KvStats {
         uint64_t bytes_file; /* on disk */
 } KvStats;
 
+/* Whether there is room, in the map and on the disk. */
+typedef enum KvRoom {
+        KV_ROOM_ENOUGH,
+        KV_ROOM_SCARCE,  /* somebody should see to it */
+        KV_ROOM_RESERVE, /* what is left is for what must go on: nothing new should be taken in */
+} KvRoom;
+
 /* Databases are numbered 0 .. n-1 as they were named when the store was opened. All functions give
  * 0 or a negative errno: -ENOENT no such key or no further one, -ENOSPC no room (disk or map), -EIO
  * the store is damaged or its medium failed and nothing more may be done with it. */
@@ -41,6 +48,8 @@ typedef struct KvOps {
         int (*seek)(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key, Slice *ret_value);
         int (*count)(Kv *kv, unsigned db, uint64_t *ret);
         int (*stats)(Kv *kv, KvStats *ret);
+        KvRoom (*room)(
+                Kv *kv); /* as it was some commits ago at most; NULL: there is always enough */
         Kv *(*free)(Kv *kv);
 } KvOps;
 

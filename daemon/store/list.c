@@ -73,7 +73,8 @@ static int next_record(Store *store, const ListQuery *query, Key *position, void
         if (query->ours && !query->ours(query->userdata, position))
                 return NOT_OURS;
         r = store_get(store, query->table, &key, record);
-        return r == -ENOENT ? NOT_OURS : r;
+        /* Damaged, which is logged: the others are listed all the same. */
+        return r == -ENOENT || r == -EBADMSG ? NOT_OURS : r;
 }
 
 int store_list(Store *store, const ListQuery *query, char ret_cursor[static LIST_CURSOR_SIZE],

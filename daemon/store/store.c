@@ -28,7 +28,7 @@ unsigned table_position(const Store *store, const Table *table) {
         return 0;
 }
 
-static unsigned table_db(const Store *store, const Table *table) {
+unsigned table_db(const Store *store, const Table *table) {
         return DB_FIRST_TABLE + table_position(store, table);
 }
 
@@ -305,6 +305,7 @@ Store *store_free(Store *store) {
         buffer_done(&store->change.values);
         buffer_done(&store->effects);
         buffer_done(&store->journal);
+        free(store->plan.writes);
         free(store);
         return NULL;
 }
@@ -343,7 +344,12 @@ int store_get(Store *store, const Table *table, const Key *key, void *record) {
         Slice value;
         int r = get_slice(store, table, key, &value);
 
-        return r < 0 ? r : record_decode(table->type, value, record);
+        if (r < 0)
+                return r;
+        r = record_decode(table->type, value, record);
+        if (r == -EBADMSG)
+                store_note_damage(store, table->name, key_slice(key), "its bytes are not intact");
+        return r;
 }
 
 bool store_has(Store *store, const Table *table, const Key *key) {
@@ -352,43 +358,64 @@ bool store_has(Store *store, const Table *table, const Key *key) {
         return get_slice(store, table, key, &value) == 0;
 }
 
-int store_next(Store *store, const Table *table, Key *position, void *record) {
-        Slice key = {}, value = {};
+/* The entry after *position; what has a key that is too long to be ours is damaged order. */
+static int next_entry(Store *store, unsigned db, const Key *position, const Key *from,
+                      Slice *ret_key, Slice *ret_value) {
         int r = store_begin_view(store);
 
         if (r == 0)
-                r = store->kv->ops->seek(store->kv, table_db(store, table),
-                                         position->size > 0 ? KV_AFTER : KV_FROM,
-                                         key_slice(position), &key, &value);
-        if (r < 0)
+                r = store->kv->ops->seek(store->kv, db, position->size > 0 ? KV_AFTER : KV_FROM,
+                                         key_slice(from), ret_key, ret_value);
+        return r == 0 && ret_key->size > KEY_MAX ? -EBADMSG : r;
+}
+
+int store_next(Store *store, const Table *table, Key *position, void *record) {
+        Key at = *position;
+
+        for (;;) {
+                Slice key = {}, value = {};
+                int r = next_entry(store, table_db(store, table), &at, &at, &key, &value);
+
+                if (r < 0)
+                        return r;
+                at = key_from(key);
+                r = record_decode(table->type, value, record);
+                if (r == -EBADMSG) {
+                        store_note_damage(store, table->name, key, "its bytes are not intact");
+                        continue;
+                }
+                if (r == 0)
+                        *position = at;
                 return r;
-        r = record_decode(table->type, value, record);
-        if (r == 0)
-                *position = key_from(key);
-        return r;
+        }
 }
 
 int store_index_next(Store *store, const Index *index, const Key *prefix, Key *position,
                      Key *ret_record) {
-        const Key *from = position->size > 0 ? position : prefix;
-        Slice key = {}, value = {};
-        uint8_t size;
-        int r = store_begin_view(store);
+        Key at = *position;
 
-        if (r == 0)
-                r = store->kv->ops->seek(store->kv, index_db(store, index),
-                                         position->size > 0 ? KV_AFTER : KV_FROM, key_slice(from),
-                                         &key, &value);
-        if (r < 0)
-                return r;
-        if (!slice_begins(key, key_slice(prefix)))
-                return -ENOENT;
-        size = value.size == 1 ? *(const uint8_t *)value.data : 0;
-        if (size == 0 || size > key.size || key.size > KEY_MAX)
-                return -EBADMSG;
-        *position = key_from(key);
-        *ret_record = key_from((Slice){ (const uint8_t *)key.data + key.size - size, size });
-        return 0;
+        for (;;) {
+                const Key *from = at.size > 0 ? &at : prefix;
+                Slice key = {}, value = {};
+                uint8_t size;
+                int r = next_entry(store, index_db(store, index), &at, from, &key, &value);
+
+                if (r < 0)
+                        return r;
+                if (!slice_begins(key, key_slice(prefix)))
+                        return -ENOENT;
+                at = key_from(key);
+                size = value.size == 1 ? *(const uint8_t *)value.data : 0;
+                if (size == 0 || size > key.size) {
+                        /* Without its key, which may be somebody's phone number. */
+                        store_note_damage(store, index->name, (Slice){}, "an entry of this index");
+                        continue;
+                }
+                *position = at;
+                *ret_record =
+                        key_from((Slice){ (const uint8_t *)key.data + key.size - size, size });
+                return 0;
+        }
 }
 
 int store_tally(Store *store, const Index *tally, const Key *key, uint64_t *ret) {
@@ -476,6 +503,19 @@ int store_stats(Store *store, KvStats *ret) {
 
 void store_set_journal_keep(Store *store, int64_t keep) {
         store->journal_keep = keep;
+}
+
+KvRoom store_room(Store *store) {
+        return store->kv->ops->room ? store->kv->ops->room(store->kv) : KV_ROOM_ENOUGH;
+}
+
+int store_check_reserve(Store *store, Refusal *refusal) {
+        if (store_room(store) != KV_ROOM_RESERVE)
+                return 0;
+        return refuse(refusal, REFUSED_STORAGE_FULL,
+                      "there is hardly any room left, and that is kept for what was taken in "
+                      "already; nothing was changed: free disk space or raise store.map_size, then "
+                      "call again");
 }
 
 void store_note_time(Store *store, int64_t now) {

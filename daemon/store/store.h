@@ -63,20 +63,24 @@ Store *store_free(Store *store);
 
 /* ---- reading ----
  * The first read opens a view; it lasts until store_release(), which the loop calls after every
- * event, or until a batch begins. 0, -ENOENT, -EBADMSG (a damaged record), other negative errno. */
+ * event, or until a batch begins. 0, -ENOENT, -EBADMSG (a damaged record), other negative errno.
+ * Damage is logged and counted when it is met. */
 
 int store_get(Store *store, const Table *table, const Key *key, void *record);
 bool store_has(Store *store, const Table *table, const Key *key);
-/* The next record in key order after *position (empty: the first); moves position. */
+/* The next intact record in key order after *position (empty: the first); moves position. -EBADMSG:
+ * the order of the keys is damaged, there is no way on. */
 int store_next(Store *store, const Table *table, Key *position, void *record);
-/* The next entry of an index that starts with prefix after *position (empty: the first), and the
- * key of its record; moves position. */
+/* The next intact entry of an index that starts with prefix after *position (empty: the first), and
+ * the key of its record; moves position. -EBADMSG as above. */
 int store_index_next(Store *store, const Index *index, const Key *prefix, Key *position,
                      Key *ret_record);
 /* How many records have this key in the tally. */
 int store_tally(Store *store, const Index *tally, const Key *key, uint64_t *ret);
 int store_count(Store *store, const Table *table, uint64_t *ret);
 void store_release(Store *store);
+/* How many records and entries were found damaged since it was opened; each is counted once. */
+uint64_t store_damaged(const Store *store);
 
 /* ---- changing ---- */
 
@@ -103,7 +107,9 @@ int change_remove(Change *change, const Table *table, const Key *key);
 int change_number(Change *change, const Table *table, uint64_t *ret);
 bool change_is_empty(const Change *change);
 /* Writes all of it and its journal record, and ends the change. -E2BIG: more than a journal record
- * holds, nothing was written. Any other failure spoils the whole batch: see store_commit(). */
+ * holds; -EBADMSG: a record or index entry that it touches is damaged (which was logged); -ENOMEM:
+ * nothing was written, the batch is as before. Any other failure spoils the whole batch: see
+ * store_commit(). */
 int change_apply(Change *change, const Origin *origin);
 /* Forgets the change; the batch is as before. NULL is allowed. */
 void change_drop(Change *change);
@@ -165,6 +171,10 @@ int store_stats(Store *store, KvStats *ret);
 int store_begin_epoch(Store *store, uint32_t above);
 /* How long journal records are kept from now on, in microseconds. */
 void store_set_journal_keep(Store *store, int64_t keep);
+KvRoom store_room(Store *store);
+/* Before anything new is taken in: 0 or REFUSED_STORAGE_FULL when what room there is is needed to
+ * go on with what is there. */
+int store_check_reserve(Store *store, Refusal *refusal);
 /* Kept with the next commit. */
 void store_note_time(Store *store, int64_t now);
 /* By what nothing must be thought old that is not: `now`, or what was believed last where a clock

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from support import HOUR, START, FaultTest, create_message, found_company, policy
-from harness import IN_FLIGHT, BusError, figure, wait_for
+from harness import IN_FLIGHT, BusError, figure, variants, wait_for
 from test_kill import check_escalations
 
 FULL = "StorageFull"
@@ -57,7 +57,11 @@ class Storage(FaultTest):
                     full += 1
                 else:
                     self.created[answer[0]] = calls[serial]
-        while True:  # one by one, until there is no room for a single one
+        self.create_one_by_one()
+
+    def create_one_by_one(self):
+        """Until there is no room for a single one."""
+        while True:
             try:
                 self.create()
             except BusError as e:
@@ -91,6 +95,22 @@ class Storage(FaultTest):
                 continue
             self.assertIsInstance(answer, dict, f"a Get was answered with: {answer}")
             self.assertEqual(answer["description"], self.created[reads[serial]])
+
+    def assert_moves_go_on(self):
+        """Where nothing new is taken in, what is there can still be brought to its end."""
+        warnings = " ".join(self.client.status()["warnings"])
+        self.assertIn("nothing new is taken in", warnings)
+        for id in list(self.created)[:8]:
+            self.client.move("Dispatch", id)
+            self.client.move("Accept", id)
+            self.client.move("Resolve", id, result="repaired", by="dealer")
+            self.client.move("FollowUp", id, outcome="satisfied", by="centre")
+            self.client.move("Close", id)
+        with self.assertRaises(BusError) as caught:
+            self.client.call("Units", "Create", "a{sv}", variants(
+                {"code": "BJ-9", "name": "dealer", "kind": "dealer", "parent": "BJ"}))
+        self.assertEqual(caught.exception.name, FULL)
+        self.assertEqual(self.client.status()["states"]["closed"], 8)
 
     def assert_calm(self):
         """While it cannot do what is due, it does not spin."""
@@ -164,6 +184,14 @@ class FullDisk(Storage):
         figure(f"full disk: {len(self.created)} acknowledged tickets, 0 lost; {n} escalations "
                "after there was room")
 
+    def test_reserve(self):
+        self.create_one_by_one()
+        self.assert_moves_go_on()
+        self.assert_full()
+        self.make_room(64)
+        self.create()
+        self.assert_clean()
+
     def test_time_passes_while_full(self):
         """Advance answers, too."""
         self.create_until_full()
@@ -203,6 +231,21 @@ class FullMap(Storage):
     def setUp(self):
         self.open(map_size="2MiB")
         self.begin()
+
+    def test_reserve(self):
+        """The warning comes in time, and what is left is for what was taken in."""
+        self.service.configure(policy(map_size="8MiB"))
+        self.service.stop()
+        self.start()
+        self.create(20)
+        self.assertEqual(self.client.status()["warnings"], [])
+        while not self.client.status()["warnings"]:
+            self.create(10)
+        self.assertIn("little room", self.client.status()["warnings"][0])
+        self.create_one_by_one()
+        self.assert_moves_go_on()
+        self.assert_full()
+        self.assert_clean()
 
     def test_full_map(self):
         self.create(20)

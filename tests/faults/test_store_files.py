@@ -12,6 +12,7 @@ import struct
 import unittest
 
 from support import HOUR, START, FaultTest, policy
+import harness
 from harness import BusError, Ended, figure, variants
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
@@ -244,7 +245,7 @@ class Flipped(Files):
             self.start()
             with self.assertRaises(BusError) as caught:
                 self.client.get(id)
-            self.assertEqual(caught.exception.name, "Internal")
+            self.assertEqual(caught.exception.name, "RecordDamaged")
             # All others are as they were.
             for other in range(1, self.TICKETS + 1):
                 if self.ask(self.client, "Tickets", "Get", "t", other) is None:
@@ -254,6 +255,62 @@ class Flipped(Files):
                                      self.truth[other - 1])
             self.service.kill()
         figure(f"{n} damaged tickets: each refused by Get and told by --check")
+
+
+class Damaged(Files):
+    """One piece of damage concerns what it is in, and nothing else, however often it is met."""
+
+    def damage(self, old, new):
+        """Every place that has these bytes gets those."""
+        self.service.stop()
+        contents = self.contents()
+        self.assertIn(old, contents)
+        self.write(contents.replace(old, new))
+        self.start()
+
+    def assert_counted(self, n, where):
+        self.assertEqual(self.client.status()["damaged"], n)
+        lines = [text for _, text in self.service.log() if "is damaged" in text]
+        self.assertEqual(len(lines), n, lines)
+        self.assertTrue(lines[0].startswith(where), lines)
+        self.assertIn("restore a backup", " ".join(self.client.status()["warnings"]))
+
+    def test_a_list_goes_on(self):
+        """A damaged record is passed over on every page, by every way of listing."""
+        self.make_store(9)
+        self.damage(b"ticket 4", b"tickeT 4")
+        for filters in ({}, {"ended": True}, {"subcentre": "BJ"}, {"state": "received"}):
+            for limit in (1, 3, 1000):
+                with self.subTest(filters=filters, limit=limit):
+                    rows = self.client.list_all("Tickets", filters, limit)
+                    self.assertEqual(sorted(row["id"] for row in rows), [1, 2, 3, 4, 6, 7, 8, 9])
+        self.assert_counted(1, "ticket 5 is damaged")
+        self.assertTrue(any("ticket 0000000000000005" in x for x in self.service.check()))
+
+    def test_a_damaged_index_entry(self):
+        """The case that it is of cannot be moved; all others can, also in one batch with it."""
+        self.make_store(9)
+        armed = self.client.get(5)["armed_at"]
+        self.damage(struct.pack(">BBQQ", 1, 1, armed, 5), struct.pack(">BBQQ", 1, 1, armed, 9 << 40))
+        for _ in range(3):
+            answers = self.client.calls([
+                self.client.message("Tickets", "Dispatch", "ta{sv}", id, {})
+                for id in (1, 5, 2, 5, 3)])
+            for id, answer in zip((1, 5, 2, 5, 3), answers):
+                if id == 5:
+                    self.assertEqual(answer.name, "RecordDamaged")
+                    self.assertIn("backup", answer.text)
+                elif isinstance(answer, BusError):  # it was dispatched the first time
+                    self.assertEqual(answer.name, "InvalidState")
+        self.assertEqual([self.client.get(id)["state"] for id in (1, 2, 3)], ["dispatched"] * 3)
+        self.assertEqual(self.client.get(5)["state"], "received")
+        self.assert_counted(1, "ticket 5 is damaged")
+        # What is due on it cannot happen, which keeps nobody else waiting.
+        self.client.jump(self.now + 3 * HOUR)
+        harness.wait_for(lambda: {4, 6, 7, 8, 9} <= {
+            row["case_id"] for row in self.client.list_all("Escalations")}, "escalations")
+        self.assertIsNone(self.service.daemon.poll())
+        self.assertTrue(any("missing in index by_state" in x for x in self.service.check()))
 
 
 if __name__ == "__main__":

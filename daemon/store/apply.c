@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The one place where records, their indices and their tallies are written, for a live change and
+ * for a replayed one alike. Many changes share a transaction, in which nothing can be taken back:
+ * so a change is worked out first, and refused alone if the store is not as it should be for it. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "record/codec.h"
+#include "store/internal.h"
+#include "store/journal.h"
+
+/* The greatest record struct of any table must fit. */
+typedef union RecordSpace {
+        max_align_t align;
+        uint8_t bytes[2048];
+} RecordSpace;
+
+/* ---- working out ---- */
+
+static bool keys_have(const Keys *keys, const Key *key) {
+        for (size_t i = 0; i < keys->n; i++)
+                if (keys->keys[i].size == key->size &&
+                    memcmp(keys->keys[i].bytes, key->bytes, key->size) == 0)
+                        return true;
+        return false;
+}
+
+void index_keys(const Index *index, const void *record, Keys *ret) {
+        size_t n;
+
+        ret->n = 0;
+        index->keys(record, ret);
+        n = ret->n;
+        ret->n = 0;
+        for (size_t i = 0; i < n; i++)
+                if (!keys_have(ret, &ret->keys[i]))
+                        ret->keys[ret->n++] = ret->keys[i];
+}
+
+static int plan_add(Plan *plan, const Write *write) {
+        if (plan->n == plan->allocated) {
+                size_t want = plan->allocated ? plan->allocated * 2 : 64;
+                Write *grown = reallocarray(plan->writes, want, sizeof(*grown));
+
+                if (!grown)
+                        return -ENOMEM;
+                plan->writes = grown;
+                plan->allocated = want;
+        }
+        plan->writes[plan->n++] = *write;
+        return 0;
+}
+
+/* One record of a change, while it is worked out. */
+typedef struct Effect {
+        Store *store;
+        const Table *table;
+        Key key;
+        Slice value; /* empty: it is removed */
+} Effect;
+
+static int damaged(const Effect *effect, const char *what) {
+        store_note_damage(effect->store, effect->table->name, key_slice(&effect->key), what);
+        return -EBADMSG;
+}
+
+static int plan_index_entry(const Effect *effect, const Index *index, const Key *key,
+                            bool present) {
+        Store *store = effect->store;
+        Write write = { .what = present ? WRITE_PUT : WRITE_REMOVE, .db = index_db(store, index) };
+        Slice value;
+        int r = 0;
+
+        index_entry_key(key, &effect->key, &write.key);
+        if (present)
+                write.key_size = (uint8_t)effect->key.size;
+        else
+                r = store->kv->ops->get(store->kv, write.db, key_slice(&write.key), &value);
+        if (r == -ENOENT)
+                return damaged(effect, "its entry in an index is missing");
+        return r < 0 ? r : plan_add(&store->plan, &write);
+}
+
+static int plan_tally(const Effect *effect, const Index *tally, const Key *key, bool more) {
+        Store *store = effect->store;
+        Write write = { .what = more ? WRITE_MORE : WRITE_LESS, .db = DB_TALLY };
+        uint64_t count;
+        int r = store_tally(store, tally, key, &count);
+
+        tally_key(tally, key, &write.key);
+        if (r == -EBADMSG || (r == 0 && count == 0 && !more))
+                return damaged(effect, "a tally that counts it");
+        return r < 0 ? r : plan_add(&store->plan, &write);
+}
+
+typedef int (*PlanKey)(const Effect *effect, const Index *index, const Key *key, bool present);
+
+/* The difference between the keys that the record had and those that it has now. */
+static int plan_keys(const Effect *effect, const Index *index, PlanKey plan, const void *before,
+                     const void *after) {
+        Keys *old = &effect->store->keys_before, *new = &effect->store->keys_after;
+        int r = 0;
+
+        old->n = new->n = 0;
+        if (before)
+                index_keys(index, before, old);
+        if (after)
+                index_keys(index, after, new);
+        for (size_t i = 0; r == 0 && i < old->n; i++)
+                if (!keys_have(new, &old->keys[i]))
+                        r = plan(effect, index, &old->keys[i], false);
+        for (size_t i = 0; r == 0 && i < new->n; i++)
+                if (!keys_have(old, &new->keys[i]))
+                        r = plan(effect, index, &new->keys[i], true);
+        return r;
+}
+
+static int plan_derived(const Effect *effect, const void *before, const void *after) {
+        int r = 0;
+
+        for (const Index *const *i = effect->table->indices; r == 0 && i && *i; i++)
+                r = plan_keys(effect, *i, plan_index_entry, before, after);
+        for (const Index *const *i = effect->table->tallies; r == 0 && i && *i; i++)
+                r = plan_keys(effect, *i, plan_tally, before, after);
+        return r;
+}
+
+static int decode_pair(const Effect *effect, RecordSpace *before, bool *ret_had,
+                       RecordSpace *after) {
+        int r = store_get(effect->store, effect->table, &effect->key, before);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        *ret_had = r == 0;
+        memset(after, 0, effect->table->type->size);
+        if (effect->value.size == 0)
+                return 0;
+        r = record_decode(effect->table->type, effect->value, after);
+        if (r < 0 && *ret_had)
+                record_done(effect->table->type, before);
+        return r;
+}
+
+static int plan_effect(const Effect *effect) {
+        const RecordType *type = effect->table->type;
+        Write write = { .db = table_db(effect->store, effect->table),
+                        .key = effect->key,
+                        .value = effect->value };
+        RecordSpace before, after;
+        bool had;
+        int r;
+
+        assert(type->size <= sizeof(RecordSpace));
+        r = decode_pair(effect, &before, &had, &after);
+        if (r < 0)
+                return r;
+        r = plan_derived(effect, had ? &before : NULL, effect->value.size > 0 ? &after : NULL);
+        write.what = effect->value.size > 0 ? WRITE_PUT : had ? WRITE_REMOVE : WRITE_NOTHING;
+        if (r == 0)
+                r = plan_add(&effect->store->plan, &write);
+        if (had)
+                record_done(type, &before);
+        record_done(type, &after);
+        return r;
+}
+
+int apply_plan(Store *store, Slice effects) {
+        Cursor cursor = cursor_over(effects);
+        JournalEffect next;
+        int r;
+
+        store->plan.n = 0;
+        while ((r = journal_next_effect(&cursor, &next)) == 0) {
+                Effect effect = { store, table_by_number(store, next.table), key_from(next.key),
+                                  next.value };
+
+                if (!effect.table)
+                        continue; /* of a newer program: kept in the journal, of no use here */
+                r = plan_effect(&effect);
+                if (r < 0)
+                        return r;
+        }
+        return r == -ENOENT ? 0 : r;
+}
+
+/* ---- writing ---- */
+
+static int write_tally(Store *store, const Key *key, bool more) {
+        const KvOps *ops = store->kv->ops;
+        uint64_t count = 0;
+        uint8_t bytes[8];
+        Slice value;
+        int r = ops->get(store->kv, DB_TALLY, key_slice(key), &value);
+
+        if (r == 0)
+                count = load_be64(value.data);
+        else if (r != -ENOENT)
+                return r;
+        if (count == 0 && !more)
+                return -EBADMSG; /* counted down twice by one change */
+        count = more ? count + 1 : count - 1;
+        if (count == 0)
+                return ops->remove(store->kv, DB_TALLY, key_slice(key));
+        store_be64(bytes, count);
+        return ops->put(store->kv, DB_TALLY, key_slice(key), (Slice){ bytes, 8 });
+}
+
+/* A number that was taken is never given out again. */
+static void note_number(Store *store, unsigned db, const Key *key) {
+        unsigned i = db - DB_FIRST_TABLE;
+        uint64_t id;
+
+        if (i >= store->n_tables || !store->tables[i]->numbered || key->size != 8)
+                return;
+        id = load_be64(key->bytes);
+        if (id_site(id) == store->site && id_number(id) >= store->next[i])
+                store->next[i] = id_number(id) + 1;
+}
+
+static int write_one(Store *store, const Write *write) {
+        const KvOps *ops = store->kv->ops;
+        Slice key = key_slice(&write->key),
+              value = write->key_size > 0 ? (Slice){ &write->key_size, 1 } : write->value;
+
+        note_number(store, write->db, &write->key);
+        switch (write->what) {
+        case WRITE_PUT:
+                return ops->put(store->kv, write->db, key, value);
+        case WRITE_REMOVE:
+                return ops->remove(store->kv, write->db, key);
+        case WRITE_MORE:
+        case WRITE_LESS:
+                return write_tally(store, &write->key, write->what == WRITE_MORE);
+        case WRITE_NOTHING:
+                break;
+        }
+        return 0;
+}
+
+int apply_write(Store *store) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < store->plan.n; i++)
+                r = write_one(store, &store->plan.writes[i]);
+        return r;
+}
