@@ -2,9 +2,10 @@
 """Random lives of the company, lived by the real daemon and by world.py, which must agree.
 
 Several callers of different roles and scopes create and move tickets, rightly and wrongly, repeat
-requests, come with stale revisions, take escalations on and deliver notifications; time passes, the
-clock jumps and is not believed; the daemon ends, or is killed, and starts again. After every step the
-answer, the tickets concerned, their escalations and the status are compared, every so often everything.
+requests, come with stale revisions, take escalations on, deliver notifications and follow the changes;
+time passes, the clock jumps and is not believed; the daemon ends, or is killed, and starts again; other
+policies are loaded or refused. After every step the answer, the tickets concerned, their escalations and
+the status are compared, every so often everything.
 
     EXAMPLES=n   lives (default 40)          SEED=n     of the generator (default 2026)
     STEPS=n      of each (default 100)       SHRINK=1   look for the shortest life that shows a fault
@@ -168,10 +169,26 @@ def spoil(fields, flaw, n, now, revision):
     return fields
 
 
-def policy_texts():
+# What the policies differ in: nothing; targets; calendars and ladders, one of them shorter; nothing
+# that moves a deadline.
+POLICIES = (
+    (),
+    (("resolve: 16h", "resolve: 20h"), ("response: 2h", "response: 90m"),
+     ("waiting: 24h", "waiting: 10h"), ("calendar: always", "calendar: office")),
+    (("[09:00-17:00]", "[08:30-12:00, 13:00-18:00]"), ("warn_at: 0%", "warn_at: 60%"),
+     ("2026-03-12: {hours: off", "2026-03-11: {hours: off"), ("warn_at: 75%", "warn_at: 0%"),
+     ("      - {to: business,  after: 4h}\n", "")),
+    (("late_after: 5m", "late_after: 3h"), ("followup_attempts: 3", "followup_attempts: 2")),
+)
+
+
+def policy_text(changes):
     text = harness.POLICY.read_text("utf-8").replace("level: debug", "level: info")
     text = text.replace("requests:", "journal:\n  keep: 3650d\n\nrequests:")
-    return [text]
+    for before, after in changes:
+        assert before in text, before
+        text = text.replace(before, after)
+    return text
 
 
 numbers = st.integers(0, 1023)
@@ -180,16 +197,21 @@ numbers = st.integers(0, 1023)
 class Lives(stateful.RuleBasedStateMachine):
     service = None
     policies = None
-    steps = examples = refused = 0
+    steps = examples = refused = restarts = reloads = 0
     seen_states = collections.Counter()
 
     @classmethod
     def prepare(cls):
-        cls.texts = policy_texts()
+        cls.texts = [policy_text(changes) for changes in POLICIES]
         cls.service = Service(START, cls.texts[0], started=False)
         atexit.register(cls.service.close)
-        cls.service.configure(cls.texts[0])
-        cls.policies = [Policy(cls.service.config, FIRST_YEAR)]
+        cls.policies = []
+        for text in cls.texts:
+            cls.service.configure(text)
+            cls.policies.append(Policy(cls.service.config, FIRST_YEAR))
+        # The last one counts time as the first.
+        for name in ("calendars", "ladders", "targets"):
+            setattr(cls.policies[-1], name, getattr(cls.policies[0], name))
         cls.callers = [Caller(os.geteuid())]
         cls.clients = [cls.service.client()]
         for user, groups, permissions, scope, unit in OTHERS if am_root() else ():
@@ -203,6 +225,7 @@ class Lives(stateful.RuleBasedStateMachine):
         if service.daemon is not None:
             service.kill()
         shutil.rmtree(service.state, ignore_errors=True)
+        service.configure(self.texts[0])
         service.start(START)
         self.root = self.clients[0]
         harness.found_company(self.root)
@@ -258,10 +281,34 @@ class Lives(stateful.RuleBasedStateMachine):
         wanted = self.world.sequence
         wait_for(lambda: self.root.status()["sequence"] >= wanted, f"change {wanted}", 10)
 
-    def step(self):
+    def settle_by_another_policy(self):
+        """What the daemon does by itself then, in an order of its own, which must make sense."""
+        wait_for(self.is_computed, "the computing of open cases")
+        wait_for(self.is_quiet, "quiet")
+        since, world = self.world.sequence, self.world
+        until = self.root.status()["sequence"]
+        rows = collections.defaultdict(list)
+        while since < until:
+            page, since = self.root.call("Manager", "Changes", "tu", since, 1000)
+            for row in page:
+                rows[row["sequence"]].append(row)
+        while world.sequence < until:
+            world.follow(rows[world.sequence + 1])
+        assert all(ticket.is_current() for ticket in world.open_tickets()), "one is left out"
+        world.work_off()  # nothing, or the sequence is another one
+
+    def is_quiet(self):
+        """Several looks one after the other find nothing due and nothing done."""
+        seen = [self.root.status() for _ in range(4)]
+        return seen[0]["lag"] == 0 and seen[0]["sequence"] == seen[-1]["sequence"]
+
+    def step(self, another_policy=False):
         """After each rule."""
         type(self).steps += 1
-        self.settle()
+        if another_policy:
+            self.settle_by_another_policy()
+        else:
+            self.settle()
         self.compare_status()
         for number in sorted(self.world.touched):
             ticket = self.world.tickets[number]
@@ -538,14 +585,48 @@ class Lives(stateful.RuleBasedStateMachine):
 
     # ---- the service ----
 
-    @stateful.rule(kill=st.booleans(), hours=st.sampled_from((0, 0, 0, 1, 20, 100, -3)))
-    def restart(self, kill, hours):
-        now = max((self.world.now + hours * HOUR) // USEC * USEC, START)
-        if self.world.suspect:
+    @stateful.rule(kill=st.booleans(), hours=st.sampled_from((0, 0, 0, 1, 20, 100, -3)),
+                   which=st.integers(0, 2 * len(POLICIES)))
+    def restart(self, kill, hours, which):
+        """At times with another policy."""
+        world = self.world
+        now = max((world.now + hours * HOUR) // USEC * USEC, START)
+        if world.suspect:
             now = self.before // USEC * USEC
+        policy = self.policies[which] if which < len(POLICIES) else world.policy
+        self.service.configure(self.texts[self.policies.index(policy)])
+        type(self).restarts += 1
         self.service.restart(now, kill=kill)
-        self.world.restart(now)
-        self.step()
+        world.restart(now)
+        another = policy is not world.policy
+        world.enter_policy(policy)
+        self.step(another)
+
+    @stateful.precondition(lambda self: not self.world.suspect)
+    @stateful.rule(which=st.integers(0, len(POLICIES) - 1), wrong=st.booleans())
+    def reload(self, which, wrong):
+        """Whole or not at all; at times with a mistake in it."""
+        world, policy = self.world, self.policies[which]
+        in_force = self.texts[self.policies.index(world.policy)]
+        self.service.configure(self.texts[which] + "wrong: key\n" * wrong)
+        before = {ticket.number: ticket.deadlines() for ticket in world.open_tickets()}
+        seen, error = self.ask(0, lambda c: c.call("Policy", "Reload"))
+        try:
+            if wrong:
+                raise Refused("PolicyRejected")
+            number, looked_at = world.reload(policy)
+        except Refused as refused:
+            assert error == str(refused), f"reload of policy {which}: {error or seen}"
+            self.service.configure(in_force)
+            self.step()
+            return
+        assert error is None, f"reload of policy {which}: {error}"
+        type(self).reloads += 1
+        self.same([seen["policy"], seen["cases"]], [number, looked_at], f"policy {which}")
+        self.step(another_policy=True)
+        moved = sum(world.tickets[number].deadlines() != deadlines
+                    for number, deadlines in before.items()) if looked_at else 0
+        self.same(seen["moved"], moved, f"moved by policy {which}")
 
     @stateful.rule(dealer=st.sampled_from(("BJ-2", "SH-1")))
     def rest(self, dealer):
@@ -614,7 +695,7 @@ class Model(unittest.TestCase):
             stateful.run_state_machine_as_test(Lives, settings=settings)
         finally:
             figure(f"{Lives.steps} steps in {Lives.examples} lives, {Lives.refused} calls refused "
-                   "as they must be; at the end " +
+                   f"as they must be, {Lives.restarts} restarts, {Lives.reloads} reloads; at the end " +
                    ", ".join(f"{n} {state}" for state, n in Lives.seen_states.most_common()))
         self.assertGreaterEqual(Lives.steps, min(LEAST_STEPS, EXAMPLES * STEPS))
 

@@ -143,6 +143,32 @@ class Ticket(model.Ticket):
         self.late_now = any(clock.is_late(now) for clock in self.clocks.values()
                             if clock.stopped is None)
 
+    # ---- another policy ----
+
+    def is_current(self):
+        return not self.is_open() or self.policy >= self.model.timing_version
+
+    def compute(self):
+        """Its clocks by the policy in force, as of when that came into force."""
+        at, target = max(self.model.timing_since, self.changed_at), self.target()
+        for clock in self.clocks.values():
+            if clock.stopped is None:
+                clock.retarget(target, at)
+                clock.level = max(clock.level, target.ladder.first_level())
+                clock.plan(target)
+        self.arm()
+        self.policy = self.model.version
+        self.look(at)
+
+    def contradicts(self, policy):
+        """A clock stands on a rung that the ladder would not have."""
+        ladder = policy.target(self.fields["type"], self.fields["priority"]).ladder
+        return any(min(clock.level - 1, self.rung()) > len(ladder.recipients)
+                   for clock in self.clocks.values() if clock.stopped is None)
+
+    def deadlines(self):
+        return [clock.deadline for clock in self.clocks.values()]
+
     # ---- the ladder ----
 
     def role(self, level):
@@ -338,7 +364,7 @@ def clock_record(clock):
         "clock": clock.name, "cycle": clock.cycle, "started_at": clock.started,
         "stopped_at": clock.stopped, "target": clock.target, "fixed_at": clock.fixed,
         "deadline": clock.deadline, "level": clock.level, "next_at": clock.next,
-        "paused": clock.paused(), "quiet": clock.quiet, "pauses": pauses}, ("paused",))
+        "paused": clock.paused(), "quiet": clock.quiet, "told": clock.told, "pauses": pauses}, ("paused",))
 
 
 # What a change has done to one thing. Those who may see it have the permission and, of what belongs
@@ -433,7 +459,8 @@ class World(model.Model):
         self.outbox = Outbox()
         self.requests = {}  # (actor, request id) to (body, answer, when)
         self.last_request = 0
-        self.version = 1  # of the policy
+        self.version = self.timing_version = 1  # of the policy
+        self.timing_since = now
         self.feed = Feed(sequence)
         self.touched = set()  # numbers of the tickets that may have changed
 
@@ -664,6 +691,55 @@ class World(model.Model):
         self.now = now
         self.synchronised = True
         self.believe(True)
+
+    # ---- another policy ----
+
+    def open_tickets(self):
+        return [ticket for ticket in self.tickets.values() if ticket.is_open()]
+
+    def reload(self, policy):
+        """The number of it, and how many open tickets it is about."""
+        if policy is self.policy:
+            return self.version, 0
+        looked_at = [] if policy.targets is self.policy.targets else self.open_tickets()
+        if any(ticket.contradicts(policy) for ticket in looked_at):
+            raise Refused("PolicyRejected")
+        self.enter_policy(policy)
+        return self.version, len(looked_at)
+
+    def enter_policy(self, policy):
+        if policy is self.policy:
+            return
+        self.version += 1
+        if policy.targets is not self.policy.targets:
+            self.timing_version, self.timing_since = self.version, self.now
+        self.policy = policy
+        self.change("daemon", "policy")
+
+    def is_due(self, ticket):
+        return ticket.next is not None and ticket.next < self.now
+
+    def follow(self, rows):
+        """A change that the daemon has made by itself: another order than ours may be as good, when
+        tickets are computed anew beside those that fall due."""
+        kinds = {row["what"]: row for row in rows}
+        if not kinds:
+            if not any(map(self.is_due, self.open_tickets())):
+                self.outbox.release()
+            self.change("daemon", "recompute")
+            return
+        ticket, verb = self.tickets[kinds["ticket"]["id"]], kinds["ticket"]["verb"]
+        if verb == "recompute":
+            assert not ticket.is_current(), f"T{ticket.number} is computed twice"
+            ticket.compute()
+            self.tell_ticket(ticket)
+            self.change("daemon", verb)
+            self.touched.add(ticket.number)
+            return
+        assert verb == "escalate" and ticket.is_current() and self.is_due(ticket), rows
+        if all(other.is_current() for other in self.open_tickets()):
+            assert ticket is self.next_ticket(), f"T{ticket.number} before its turn"
+        self.fire(ticket)
 
     # ---- reading ----
 
