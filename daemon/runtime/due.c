@@ -139,7 +139,7 @@ static int work_once(DueTimer *due, Key *position, int64_t now) {
         r = engine_next_due(due->store, &next, &first);
         if (r == 0 && first.at < now) {
                 r = engine_fire(due->engine, due->store, first.kind, first.id, now);
-                if (r != -EBADMSG && r != -ENOENT)
+                if (r != -EBADMSG && r != -ENOENT && r != -ERANGE)
                         return MIN(r, 0);
                 say_failure(due, &first, r);
                 *position = next;

@@ -223,6 +223,38 @@ static void test_versions(void **state _unused_) {
         end(&world);
 }
 
+/* No room, or a medium that fails: the policy in force stays, and so does its number. */
+static void test_not_noted(void **state _unused_) {
+        static const int errors[] = { -ENOSPC, -EIO };
+
+        for (size_t i = 0; i < ELEMENTS(errors); i++) {
+                World world;
+                PolicyVersion version;
+                Policy *policy;
+                Engine *engine;
+                uint64_t id;
+
+                begin(&world);
+                id = create(&world, "normal");
+                world_commit(&world);
+                build(&variants[1], &policy, &engine);
+                memory_disk_fail(disk, MEMORY_COMMIT, 1, errors[i]);
+                assert_int_equal(engine_enter(engine, world.store, "uid:0", world.now), errors[i]);
+                assert_int_equal(engine_version(engine)->number, 0);
+                assert_false(store_has_batch(world.store));
+                memory_disk_fail(disk, MEMORY_COMMIT, 0, 0);
+                world.store = store_free(world.store);
+                world_reopen(&world, memory_disk_open(disk));
+                assert_int_equal(version_newest(world.store, &version), 0);
+                assert_int_equal(version.number, 1);
+                version_done(&version);
+                assert_int_equal(clock_of(&world, id, 1).deadline, WORLD_BEGIN + HOURS(2));
+                engine_free(engine);
+                policy_free(policy);
+                end(&world);
+        }
+}
+
 /* ---- single cases --------------------------------------------------------------------------- */
 
 /* The response of a normal ticket: 2h of service, or another variant's; reloaded after some time.
@@ -658,15 +690,11 @@ static void test_simulation_bounds(void **state _unused_) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_versions),
-                cmocka_unit_test(test_response),
-                cmocka_unit_test(test_back_and_forth),
-                cmocka_unit_test(test_round_and_round),
-                cmocka_unit_test(test_lazy),
-                cmocka_unit_test(test_preview),
-                cmocka_unit_test(test_whenever),
-                cmocka_unit_test(test_foreseen),
-                cmocka_unit_test(test_simulation_bounds),
+                cmocka_unit_test(test_versions),        cmocka_unit_test(test_not_noted),
+                cmocka_unit_test(test_response),        cmocka_unit_test(test_back_and_forth),
+                cmocka_unit_test(test_round_and_round), cmocka_unit_test(test_lazy),
+                cmocka_unit_test(test_preview),         cmocka_unit_test(test_whenever),
+                cmocka_unit_test(test_foreseen),        cmocka_unit_test(test_simulation_bounds),
         };
 
         return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
