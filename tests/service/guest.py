@@ -168,9 +168,9 @@ class Guest:
         return self.run(*command, **options).stdout.strip()
 
     def launch(self, *command, user=None):
-        """Runs on; its output can be read."""
+        """Runs on; its output can be read, its input be ended."""
         return subprocess.Popen(self.command(command, user), text=True, env=ENVIRONMENT, cwd="/",
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
 
     def inside(self, *arguments):

@@ -3,8 +3,8 @@
 
   load NAME SECONDS  creates tickets without a pause, for so long or until a call fails; prints the
                    references of those that were acknowledged, one a line
-  listen SECONDS   prints "ready", then every message that comes from the service
-  subscribe SECONDS  the same, after having subscribed
+  listen           prints "ready"; when its input ends, all the service's signals that have come
+  subscribe        the same, after having subscribed
   broadcast        takes the service's name and broadcasts three signals, which the service never does
   own              tries to take the service's name on the bus
 """
@@ -40,22 +40,17 @@ def load(name, seconds):
             return
 
 
-def listen(seconds, subscribes):
+def listen(subscribes):
     client = Client(SYSTEM_BUS)
     for rule in (f"sender='{BUS_NAME}'", f"interface='{BUS_NAME}.Manager'", "type='signal'"):
         client.calls([jeepney.new_method_call(BUS, "AddMatch", "s", (rule,))])
     if subscribes:
         client.call("Manager", "Subscribe")
     print("ready", flush=True)
-    deadline = time.monotonic() + float(seconds)
-    while time.monotonic() < deadline:
-        try:
-            message = client.connection.receive(timeout=max(deadline - time.monotonic(), 0))
-        except TimeoutError:
-            return
-        path = message.header.fields.get(jeepney.HeaderFields.path, "")
-        if path.startswith("/org/aftersales1"):
-            print(message.header.fields[jeepney.HeaderFields.member], flush=True)
+    sys.stdin.read()
+    client.calls([jeepney.new_method_call(BUS, "GetId")])  # behind all that was for us
+    for signal in client.received:
+        print(signal.member)
 
 
 def take_name(client):
@@ -81,7 +76,7 @@ def main():
     if verb == "load":
         load(sys.argv[2], sys.argv[3])
     elif verb in ("listen", "subscribe"):
-        listen(sys.argv[2], verb == "subscribe")
+        listen(verb == "subscribe")
     elif verb == "broadcast":
         broadcast()
     elif verb == "own":

@@ -72,6 +72,13 @@ class GuestTest(unittest.TestCase):
         wait_for(is_new, "a new start")
         self.assertGreaterEqual(int(self.machine.property("NRestarts")), 1)
 
+    def await_logged(self, *texts):
+        """The journal is written a moment later."""
+        def journal_has_all():
+            journal = self.machine.journal("-u", UNIT, "-n", "40")
+            return all(text in journal for text in texts)
+        wait_for(journal_has_all, f"{texts} in the journal")
+
     def assert_healthy(self):
         self.assertIn("0 faults", self.ctl("check"))
 
@@ -193,7 +200,7 @@ class Service(GuestTest):
 
     def listen(self, listeners, act):
         """Whoever listens and how, while something is done: each hears so many signals."""
-        running = {key: self.machine.launch(*self.machine.inside(key[1], "2"), user=key[0])
+        running = {key: self.machine.launch(*self.machine.inside(key[1]), user=key[0])
                    for key in listeners}
         for process in running.values():
             self.assertEqual(process.stdout.readline(), "ready\n")
@@ -209,6 +216,7 @@ class Service(GuestTest):
         def act():
             for _ in range(3):
                 self.ctl("ticket new type=consultation region=110105", user="clerk")
+            self.ctl("status", user="clerk")  # answered behind those signals
         self.listen({("nobody", "listen"): 0, ("clerk", "listen"): 0, ("clerk", "subscribe"): 3},
                     act)
 
@@ -227,8 +235,8 @@ class Service(GuestTest):
         self.assertEqual(self.say(*level), "debug")
         self.ctl("ticket list", user="clerk")
         uid = self.say("id", "-u", "clerk")
-        self.assertIn(f"uid:{uid} (information_centre) calls org.aftersales1.Tickets.List: done",
-                      self.machine.journal("-u", UNIT, "-n", "20"))
+        self.await_logged(
+            f"uid:{uid} (information_centre) calls org.aftersales1.Tickets.List: done")
         refused = self.run_in("busctl", "--system", "set-property", "org.aftersales1",
                               "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1",
                               "LogLevel", "s", "err", user="clerk", check=False)
@@ -282,9 +290,7 @@ class Service(GuestTest):
         before = self.pid()
         self.send(signal.SIGSTOP)
         self.await_restart(before)
-        journal = self.machine.journal("-u", UNIT, "-n", "20")
-        self.assertIn("Watchdog timeout (limit 2s)!", journal)
-        self.assertIn("status=6/ABRT", journal)
+        self.await_logged("Watchdog timeout (limit 2s)!", "status=6/ABRT")
         self.assertRegex(self.ctl("ticket list reference=HANG-1", user="clerk"), r"\bT\d+\b")
         self.assert_healthy()
 
@@ -294,8 +300,7 @@ class Service(GuestTest):
         before = self.pid()
         self.run_in("systemctl", "restart", "dbus.service")
         self.await_restart(before)
-        self.assertIn("the connection to the bus is lost",
-                      self.machine.journal("-u", UNIT, "-n", "30"))
+        self.await_logged("the connection to the bus is lost")
         self.ctl("status", user="clerk")
 
     def policy(self):
@@ -330,7 +335,8 @@ class Service(GuestTest):
         done = self.run_in("systemctl", "reload", UNIT, check=False)
         self.assertNotEqual(done.returncode, 0)
         place = f"{CONFIG}:{good.count(chr(10)) + 2}:1"
-        self.assertIn(place, self.run_in("systemctl", "status", UNIT, check=False).stdout)
+        wait_for(lambda: place in self.run_in("systemctl", "status", UNIT, check=False).stdout,
+                 f"{place} in the status")
         self.assertEqual(self.machine.property("ActiveState"), "active")
         self.assertEqual((self.pid(), self.policy()), (pid, policy))
         self.ctl("ticket new type=consultation region=110105", user="clerk")
@@ -345,7 +351,7 @@ class Service(GuestTest):
         self.assertEqual(self.machine.property("ActiveState"), "failed")
         self.assertEqual(self.machine.property("NRestarts"), "0")
         line = good.count("\n") + 2
-        self.assertIn(f"{CONFIG}:{line}:1", self.machine.journal("-u", UNIT, "-n", "20"))
+        self.await_logged(f"{CONFIG}:{line}:1")
 
     def test_stopped_under_load(self):
         """Whatever was acknowledged is there afterwards."""
@@ -360,8 +366,7 @@ class Service(GuestTest):
             output, _ = process.communicate(timeout=guest.TIME_LIMIT)
             self.assertEqual(process.returncode, 0, output)
             acknowledged |= set(output.split())
-        self.assertIn("aftersalesd.service: Deactivated successfully.",
-                      self.machine.journal("-u", UNIT, "-n", "20"))
+        self.await_logged("aftersalesd.service: Deactivated successfully.")
         self.assertGreater(len(acknowledged), 50)
         found = set(re.findall(r"LOAD\d-\d+", self.ctl("ticket list --limit=1000000 --json=short", user="clerk")))
         lost = acknowledged - found
