@@ -136,7 +136,8 @@ static bool is_away(const sd_bus_error *error) {
                exit_code == EX_TEMPFAIL;
 }
 
-int client_call(Client *client, sd_bus_message *m, const char *signature, json_object **ret) {
+int client_call_message(Client *client, sd_bus_message *m, const char *signature,
+                        sd_bus_message **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *reply = NULL;
         int r = sd_bus_call(client->bus, m, client->timeout, &error, &reply);
@@ -154,7 +155,15 @@ int client_call(Client *client, sd_bus_message *m, const char *signature, json_o
                 return report(client->report, EXIT_FAILURE,
                               "the daemon has answered in an unknown form: %s instead of %s",
                               sd_bus_message_get_signature(reply, true), signature);
-        return json_from_message(reply, ret);
+        *ret = TAKE_PTR(reply);
+        return 0;
+}
+
+int client_call(Client *client, sd_bus_message *m, const char *signature, json_object **ret) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        int r = client_call_message(client, m, signature, &reply);
+
+        return r != 0 ? r : json_from_message(reply, ret);
 }
 
 int client_get(Client *client, const char *interface, const char *method, const char *signature,

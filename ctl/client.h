@@ -33,6 +33,10 @@ int client_append(sd_bus_message *m, const char *types, ...);
  * is made only once. 0, an exit code or negative errno. */
 int client_call(Client *client, sd_bus_message *m, const char *signature, json_object **ret);
 
+/* The same for an answer with a file, which no JSON can hold. */
+int client_call_message(Client *client, sd_bus_message *m, const char *signature,
+                        sd_bus_message **ret);
+
 /* All of that for arguments of basic types and an answer of one value. */
 int client_get(Client *client, const char *interface, const char *method, const char *signature,
                json_object **ret, const char *types, ...);

@@ -21,6 +21,7 @@ typedef enum NounId {
         NOUN_PRODUCT,
         NOUN_SERIAL,
         NOUN_FAULT,
+        NOUN_IMPORT,
         NOUN_RELOAD,
         NOUN_CONFIG,
         NOUN_SIMULATE,
@@ -51,6 +52,8 @@ static const Noun nouns[] = {
                           "units sold" },
         [NOUN_FAULT] = { "fault", AFTERSALES_FAULTS, "fault", 0, "code,symptom,cause,part",
                          "fault codes" },
+        [NOUN_IMPORT] = { "import", AFTERSALES_TRANSFER,
+                          .doc = "take in the rows of a file, or tell what is wrong with them" },
         [NOUN_RELOAD] = { "reload", AFTERSALES_POLICY,
                           .doc = "read the configuration again, and bring it into force whole or "
                                  "not at all" },
@@ -140,6 +143,9 @@ static const Command commands[] = {
         { MASTERS | N(TICKET) | N(ESCALATION), "fields", "",
           "the fields: what they mean and where they can be given", verb_fields, ROWS, 0, 0,
           false },
+
+        { N(IMPORT), NULL, "ticket|unit|product|serial|fault FILE|-", NULL, verb_import,
+          FOR_FILES | FOR_IMPORTS, 2, 2, false },
 
         { N(RELOAD), NULL, "", NULL, verb_reload, ROWS | FOR_TRYING, 0, 0, false },
         { N(CONFIG), "reload", "", "the same as reload", verb_reload, ROWS | FOR_TRYING, 0, 0,

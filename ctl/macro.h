@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <systemd/sd-bus.h>
+#include <unistd.h>
 
 #define _cleanup_(f)      __attribute__((cleanup(f)))
 #define _printf_(a, b)    __attribute__((format(printf, a, b)))
@@ -30,4 +31,19 @@ static inline void cleanup_free(void *p) {
 
 static inline void cleanup_json(json_object **p) {
         json_object_put(*p);
+}
+
+/* Hands a descriptor over: the variable is -1 afterwards. */
+#define TAKE_FD(fd)                                                                                \
+        ({                                                                                         \
+                int _fd = (fd);                                                                    \
+                (fd) = -1;                                                                         \
+                _fd;                                                                               \
+        })
+
+#define _cleanup_close_ _cleanup_(cleanup_close)
+
+static inline void cleanup_close(int *fd) {
+        if (*fd >= 0)
+                close(*fd);
 }

@@ -16,6 +16,8 @@ typedef enum OptionGroup {
         FOR_MONITOR = 1 << 6,
         FOR_TRYING = 1 << 7, /* what can be tried without doing it */
         FOR_SIMULATE = 1 << 8,
+        FOR_FILES = 1 << 9, /* files in or out */
+        FOR_IMPORTS = 1 << 10,
 } OptionGroup;
 
 /* X(symbol, name, letter, argument, group, meaning). argument: as in help, "[=" an optional one,
@@ -41,6 +43,14 @@ typedef enum OptionGroup {
         X(OPTION_UNTIL, "until", 0, "=TIME", FOR_SIMULATE, "as far as that time")                   \
         X(OPTION_SUMMARY, "summary", 0, NULL, FOR_SIMULATE,                                         \
           "only count them, by recipient and cause")                                                \
+        X(OPTION_FORMAT, "format", 0, "=csv|json", FOR_FILES,                                       \
+          "form of the file: CSV, or JSON lines; unless told, what its name ends with says")        \
+        X(OPTION_ENCODING, "encoding", 0, "=utf-8|gb18030", FOR_FILES, "of its text")               \
+        X(OPTION_ATOMIC, "atomic", 0, NULL, FOR_IMPORTS, "all rows or none")                        \
+        X(OPTION_HISTORY, "history", 0, NULL, FOR_IMPORTS,                                          \
+          "rows with their own times: nobody hears of what is past already")                        \
+        X(OPTION_REJECTS, "rejects", 0, "=FILE", FOR_IMPORTS,                                       \
+          "where to put rows that are refused, to be mended and imported again")                    \
         X(OPTION_STDIN, "stdin", 0, NULL, FOR_FIELDS,                                               \
           "more fields as a JSON object on standard input; the way to give personal data")          \
         X(OPTION_ASK, "ask", 0, NULL, FOR_FIELDS, "ask for personal data on the terminal")          \

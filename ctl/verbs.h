@@ -37,6 +37,9 @@ int verb_calendar_check(Context *context);
 int verb_clock_accept(Context *context);
 int verb_help(Context *context);
 
+/* files */
+int verb_import(Context *context);
+
 /* ---- shared (context.c): 0, an exit code, negative errno ---- */
 
 #define _cleanup_schema_ _cleanup_(cleanup_schema)

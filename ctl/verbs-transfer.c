@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Files in and out. */
+
+#include "verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sysexits.h>
+
+#include "aftersales/bus.h"
+#include "aftersales/limits.h"
+#include "job.h"
+#include "json.h"
+
+#define CHUNK (64 * 1024)
+
+/* ---- files ---- */
+
+static int copy_all(int from, int to, uint64_t limit) {
+        char chunk[CHUNK];
+        uint64_t sum = 0;
+        ssize_t n;
+
+        while ((n = read(from, chunk, sizeof(chunk))) > 0) {
+                for (ssize_t done = 0; done < n;) {
+                        ssize_t written = write(to, chunk + done, (size_t)(n - done));
+
+                        if (written < 0)
+                                return -errno;
+                        done += written;
+                }
+                sum += (uint64_t)n;
+                if (sum > limit)
+                        return -EFBIG;
+        }
+        return n < 0 ? -errno : 0;
+}
+
+/* The file, or standard input for "-", as the daemon takes it: in memory and sealed. */
+static int load_file(Context *context, const char *path, int *ret) {
+        bool is_stdin = STREQ(path, "-");
+        _cleanup_close_ int from = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                            : open(path, O_RDONLY | O_CLOEXEC),
+                            fd = memfd_create("import", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int r;
+
+        if (from < 0)
+                return report(&context->report, EX_NOINPUT, "%s cannot be read: %s", path,
+                              strerror(errno));
+        if (fd < 0)
+                return -errno;
+        r = copy_all(from, fd, IMPORT_BYTES_MAX);
+        if (r == -EFBIG)
+                return report(&context->report, EX_DATAERR,
+                              "%s is larger than 4 GiB: import it in several parts", path);
+        if (r < 0)
+                return report(&context->report, EX_NOINPUT, "%s cannot be read: %s", path,
+                              strerror(-r));
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+                return -errno;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+/* A file that appears whole or not at all. */
+static int save_file(Context *context, int from, const char *path) {
+        _cleanup_free_ char *temporary = NULL;
+        int fd, r;
+
+        if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+                return -ENOMEM;
+        fd = mkostemp(temporary, O_CLOEXEC);
+        r = fd < 0 ? -errno : 0;
+        if (r == 0)
+                r = lseek(from, 0, SEEK_SET) < 0 ? -errno : copy_all(from, fd, UINT64_MAX);
+        if (fd >= 0 && close(fd) < 0 && r == 0)
+                r = -errno;
+        if (r == 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r == 0)
+                return 0;
+        if (fd >= 0)
+                unlink(temporary);
+        return report(&context->report, EX_CANTCREAT, "%s cannot be written: %s", path,
+                      strerror(-r));
+}
+
+static const char *form_of(const Context *context, const char *path) {
+        const char *format = context->options->value[OPTION_FORMAT];
+        const char *dot = strrchr(path, '.');
+
+        if (format)
+                return format;
+        return dot && (STREQ(dot, ".json") || STREQ(dot, ".jsonl") || STREQ(dot, ".ndjson"))
+                       ? "json"
+                       : "csv";
+}
+
+/* ---- import ---- */
+
+static int append_flag(sd_bus_message *m, const Context *context, OptionId id) {
+        if (!context->options->value[id])
+                return 0;
+        return sd_bus_message_append(m, "{sv}", option_name(id), "b", 1);
+}
+
+static int append_options(const Context *context, sd_bus_message *m) {
+        const char *encoding = context->options->value[OPTION_ENCODING];
+        int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "{sv}", "format", "s",
+                                          form_of(context, context->arguments[1]));
+        if (r >= 0 && encoding)
+                r = sd_bus_message_append(m, "{sv}", "encoding", "s", encoding);
+        if (r >= 0)
+                r = append_flag(m, context, OPTION_ATOMIC);
+        if (r >= 0)
+                r = append_flag(m, context, OPTION_HISTORY);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : 0;
+}
+
+static int start_import(Context *context, int fd, uint64_t *ret_job) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_json_ json_object *values = NULL;
+        int r = client_new_call(&context->client, AFTERSALES_TRANSFER, "Import", &m);
+
+        if (r == 0)
+                r = client_append(m, "sh", context->arguments[0], fd);
+        if (r == -EOPNOTSUPP)
+                return report(&context->report, EX_USAGE,
+                              "files cannot be handed over to another machine: copy the file there "
+                              "and import it there");
+        if (r == 0)
+                r = append_options(context, m);
+        if (r == 0)
+                r = client_call(&context->client, m, "t", &values);
+        if (r == 0)
+                *ret_job = json_object_get_uint64(json_object_array_get_idx(values, 0));
+        return r;
+}
+
+static int write_counts(Context *context, json_object *job) {
+        static const char *const names[] = { "created", "updated", "moved", "unchanged",
+                                             "refused" };
+        char text[200];
+        int n = snprintf(text, sizeof(text), "%" PRIu64 " rows",
+                         json_object_get_uint64(json_object_object_get(job, "rows")));
+
+        for (size_t i = 0; i < ELEMENTS(names); i++) {
+                uint64_t count = json_object_get_uint64(json_object_object_get(job, names[i]));
+
+                if (count > 0)
+                        n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %" PRIu64 " %s",
+                                      n < 15 && !strchr(text, ':') ? ":" : ",", count, names[i]);
+        }
+        return output_line(&context->output, "%s", text);
+}
+
+static int save_rejects(Context *context, uint64_t job) {
+        const char *path = context->options->value[OPTION_REJECTS];
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (!path)
+                return 0;
+        r = job_file(context, job, "Rejects", &fd);
+        return r != 0 ? r : save_file(context, fd, path);
+}
+
+static int tell_import(Context *context, uint64_t id, json_object *job) {
+        const char *name = STREQ(context->arguments[1], "-") ? "stdin" : context->arguments[1];
+        uint64_t refused = json_object_get_uint64(json_object_object_get(job, "refused"));
+        int r = 0, exit_code;
+
+        if (refused > 0) {
+                r = job_write_problems(context, id, name);
+                if (r == 0)
+                        r = save_rejects(context, id);
+        }
+        if (r == 0)
+                r = context_is_json(context) ? context_write_json(context, NULL, job)
+                                             : write_counts(context, job);
+        exit_code = job_exit_code(context, job);
+        return r != 0 ? r : refused > 0 ? EX_DATAERR : exit_code;
+}
+
+int verb_import(Context *context) {
+        _cleanup_json_ json_object *job = NULL;
+        _cleanup_close_ int fd = -1;
+        uint64_t id = 0;
+        int r = load_file(context, context->arguments[1], &fd);
+
+        if (r == 0)
+                r = start_import(context, fd, &id);
+        if (r == 0)
+                r = job_follow(context, id, &job);
+        return r != 0 ? r : tell_import(context, id, job);
+}
