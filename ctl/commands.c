@@ -22,6 +22,7 @@ typedef enum NounId {
         NOUN_SERIAL,
         NOUN_FAULT,
         NOUN_IMPORT,
+        NOUN_EXPORT,
         NOUN_RELOAD,
         NOUN_CONFIG,
         NOUN_SIMULATE,
@@ -54,6 +55,8 @@ static const Noun nouns[] = {
                          "fault codes" },
         [NOUN_IMPORT] = { "import", AFTERSALES_TRANSFER,
                           .doc = "take in the rows of a file, or tell what is wrong with them" },
+        [NOUN_EXPORT] = { "export", AFTERSALES_TRANSFER,
+                          .doc = "write records to a file, which can be imported again" },
         [NOUN_RELOAD] = { "reload", AFTERSALES_POLICY,
                           .doc = "read the configuration again, and bring it into force whole or "
                                  "not at all" },
@@ -146,6 +149,9 @@ static const Command commands[] = {
 
         { N(IMPORT), NULL, "ticket|unit|product|serial|fault FILE|-", NULL, verb_import,
           FOR_FILES | FOR_IMPORTS, 2, 2, false },
+
+        { N(EXPORT), NULL, "ticket|unit|product|serial|fault [FIELD=VALUE...]", NULL, verb_export,
+          FOR_FIELDS | FOR_FILES | FOR_EXPORTS, 1, 1, false },
 
         { N(RELOAD), NULL, "", NULL, verb_reload, ROWS | FOR_TRYING, 0, 0, false },
         { N(CONFIG), "reload", "", "the same as reload", verb_reload, ROWS | FOR_TRYING, 0, 0,

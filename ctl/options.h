@@ -18,6 +18,7 @@ typedef enum OptionGroup {
         FOR_SIMULATE = 1 << 8,
         FOR_FILES = 1 << 9, /* files in or out */
         FOR_IMPORTS = 1 << 10,
+        FOR_EXPORTS = 1 << 11,
 } OptionGroup;
 
 /* X(symbol, name, letter, argument, group, meaning). argument: as in help, "[=" an optional one,
@@ -31,7 +32,7 @@ typedef enum OptionGroup {
           "what is overdue or waiting in colour; auto: on a terminal, without NO_COLOR")            \
         X(OPTION_HELP, "help", 'h', NULL, FOR_ALL, "this help, or that of a command")               \
         X(OPTION_VERSION, "version", 0, NULL, FOR_ALL, "version of this program")                   \
-        X(OPTION_COLUMNS, "columns", 0, "=A,B,...", FOR_TABLES,                                     \
+        X(OPTION_COLUMNS, "columns", 0, "=A,B,...", FOR_TABLES | FOR_EXPORTS,                       \
           "show these fields only; the names are those in JSON")                                    \
         X(OPTION_NO_LEGEND, "no-legend", 0, NULL, FOR_TABLES, "no headings over tables")            \
         X(OPTION_LIMIT, "limit", 0, "=N", FOR_LISTS, "at most N rows (1000 unless told), 0: all")   \
@@ -46,6 +47,10 @@ typedef enum OptionGroup {
         X(OPTION_FORMAT, "format", 0, "=csv|json", FOR_FILES,                                       \
           "form of the file: CSV, or JSON lines; unless told, what its name ends with says")        \
         X(OPTION_ENCODING, "encoding", 0, "=utf-8|gb18030", FOR_FILES, "of its text")               \
+        X(OPTION_OUTPUT, "output", 'o', "=FILE", FOR_EXPORTS,                                       \
+          "write to this file instead of standard output")                                          \
+        X(OPTION_MARK, "mark", 0, NULL, FOR_EXPORTS,                                                \
+          "begin with a byte order mark, for spreadsheets")                                         \
         X(OPTION_ATOMIC, "atomic", 0, NULL, FOR_IMPORTS, "all rows or none")                        \
         X(OPTION_HISTORY, "history", 0, NULL, FOR_IMPORTS,                                          \
           "rows with their own times: nobody hears of what is past already")                        \

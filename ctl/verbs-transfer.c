@@ -203,3 +203,97 @@ int verb_import(Context *context) {
                 r = job_follow(context, id, &job);
         return r != 0 ? r : tell_import(context, id, job);
 }
+
+/* ---- export ---- */
+
+static int append_export_options(const Context *context, sd_bus_message *m) {
+        static const OptionId texts[] = { OPTION_ENCODING, OPTION_COLUMNS };
+        const char *path = context->options->value[OPTION_OUTPUT];
+        int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "{sv}", "format", "s",
+                                          form_of(context, path ? path : ""));
+        for (size_t i = 0; r >= 0 && i < ELEMENTS(texts); i++)
+                if (context->options->value[texts[i]])
+                        r = sd_bus_message_append(m, "{sv}", option_name(texts[i]), "s",
+                                                  context->options->value[texts[i]]);
+        if (r >= 0)
+                r = append_flag(m, context, OPTION_MARK);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : 0;
+}
+
+static int start_export(Context *context, json_object *filter, int fd, uint64_t *ret_job) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_json_ json_object *values = NULL;
+        int r = client_new_call(&context->client, AFTERSALES_TRANSFER, "Export", &m);
+
+        if (r == 0)
+                r = client_append(m, "s", context->arguments[0]);
+        if (r == 0)
+                r = json_to_message(m, filter);
+        if (r == 0)
+                r = client_append(m, "h", fd);
+        if (r == -EOPNOTSUPP)
+                return report(&context->report, EX_USAGE,
+                              "files cannot be handed over to another machine: export there");
+        if (r == 0)
+                r = append_export_options(context, m);
+        if (r == 0)
+                r = client_call(&context->client, m, "t", &values);
+        if (r == 0)
+                *ret_job = json_object_get_uint64(json_object_array_get_idx(values, 0));
+        return r;
+}
+
+static int export_to(Context *context, int fd) {
+        _cleanup_schema_ Schema *schema = NULL;
+        _cleanup_input_ Input input = {};
+        _cleanup_json_ json_object *job = NULL;
+        uint64_t id = 0;
+        int r = context_schema(context, &schema);
+
+        if (r == 0)
+                r = input_begin(context, schema, &input);
+        if (r == 0)
+                r = start_export(context, input.fields, fd, &id);
+        if (r == 0)
+                r = job_follow(context, id, &job);
+        return r != 0 ? r : job_exit_code(context, job);
+}
+
+/* It appears whole, under its name, or not at all. */
+static int export_to_file(Context *context, const char *path) {
+        _cleanup_free_ char *temporary = NULL;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+                return -ENOMEM;
+        fd = mkostemp(temporary, O_CLOEXEC);
+        if (fd < 0)
+                return report(&context->report, EX_CANTCREAT, "%s cannot be written: %s", path,
+                              strerror(errno));
+        r = export_to(context, fd);
+        if (r == 0 && (fsync(fd) < 0 || rename(temporary, path) < 0))
+                r = report(&context->report, EX_CANTCREAT, "%s cannot be written: %s", path,
+                           strerror(errno));
+        if (r != 0)
+                unlink(temporary);
+        return r;
+}
+
+int verb_export(Context *context) {
+        const char *path = context->options->value[OPTION_OUTPUT];
+        const Noun *noun = noun_find(context->arguments[0]);
+
+        if (!noun || !noun->schema)
+                return report(&context->report, EX_USAGE,
+                              "there are no records '%s'; write ticket, unit, product, serial or "
+                              "fault",
+                              context->arguments[0]);
+        context->noun = noun; /* whose fields the words are */
+        return path ? export_to_file(context, path) : export_to(context, STDOUT_FILENO);
+}

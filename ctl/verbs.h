@@ -39,6 +39,7 @@ int verb_help(Context *context);
 
 /* files */
 int verb_import(Context *context);
+int verb_export(Context *context);
 
 /* ---- shared (context.c): 0, an exit code, negative errno ---- */
 

@@ -38,6 +38,7 @@ enum Mode {
         MODE_INTROSPECT,
         MODE_PREVIEW_POLICY, /* helpers of a daemon that runs, no business of a user */
         MODE_SIMULATE,
+        MODE_EXPORT,
 };
 
 static int parse_clock(const char *text, WallClock *clock) {
@@ -75,6 +76,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mod
                 { "introspect", no_argument, NULL, 'I' },
                 { "preview-policy", no_argument, NULL, 'P' },
                 { "simulate", no_argument, NULL, 'M' },
+                { "export", no_argument, NULL, 'E' },
                 { "version", no_argument, NULL, 'V' },
                 { "help", no_argument, NULL, 'h' },
                 {},
@@ -119,6 +121,9 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mod
                         break;
                 case 'M':
                         *mode = MODE_SIMULATE;
+                        break;
+                case 'E':
+                        *mode = MODE_EXPORT;
                         break;
                 case 'V':
                         puts("aftersalesd " AFTERSALES_VERSION);
@@ -171,6 +176,8 @@ int main(int argc, char *argv[]) {
                 return app_preview_policy(&options);
         case MODE_SIMULATE:
                 return app_simulate(&options);
+        case MODE_EXPORT:
+                return app_export(&options);
         case MODE_INTROSPECT:
                 bus_print_introspection(stdout);
                 return EXIT_SUCCESS;

@@ -185,6 +185,9 @@ typedef int (*ListPage)(BusCall *call, const Page *page, RowSink *sink,
                         char next[static LIST_CURSOR_SIZE]);
 int page_answer(BusCall *call, const RecordType *type, const char *ended_key, ListPage list);
 
+/* Whether lists may be filtered by these fields, by this caller. 0 or refused. */
+int page_check_filter(BusCall *call, const RecordType *type, const FieldMask *given);
+
 /* The events of one record; the type tells which of its fields are personal. */
 int history_append(BusCall *call, const Key *prefix, const RecordType *type);
 

@@ -24,11 +24,11 @@ static int check_limit(uint32_t limit, Refusal *refusal) {
                       PAGE_ROWS_MAX);
 }
 
-static int check_filter(BusCall *call, const RecordType *type, const ListFilter *filter) {
+int page_check_filter(BusCall *call, const RecordType *type, const FieldMask *given) {
         for (size_t i = 0; i < type->n_fields; i++) {
                 const Field *field = &type->fields[i];
 
-                if (!field_mask_has(&filter->given, i))
+                if (!field_mask_has(given, i))
                         continue;
                 if (!(field->marks & FIELD_FILTER))
                         return refuse(&call->refusal, REFUSED_UNKNOWN_FIELD,
@@ -69,7 +69,7 @@ int page_answer(BusCall *call, const RecordType *type, const char *ended_key, Li
                 return -ENOMEM;
         r = fields_read(call->m, type, record, &page.filter.given, NULL, extra, &call->refusal);
         if (r == 0)
-                r = check_filter(call, type, &page.filter);
+                r = page_check_filter(call, type, &page.filter.given);
         if (r == 0 && page.filter.rung < 0)
                 r = refuse(&call->refusal, REFUSED_INVALID_VALUE, "rung: must not be negative");
         if (r == 0)

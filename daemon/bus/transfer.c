@@ -78,6 +78,14 @@ static const BusMethod transfer_methods[] = {
           "lines), encoding s (utf-8, gb18030), atomic b (all rows or none, at most 10000), history b (rows with "
           "their own times: nobody hears of what is past already). Each row needs the permission that its call would "
           "need. Results: rows, created, updated, moved, unchanged, refused; see docs/import.md for the columns." },
+        { "Export", "sa{sv}ha{sv}", "what filter file options", "t", "job", PERMISSION_DATA_EXPORT,
+          transfer_export,
+          "Writes the records within the caller's scope to a file as a job: those whose fields equal the filter's "
+          "(fields that List can be filtered by), all of them without. file is anything that can be written to; a "
+          "reader who does not read for a minute ends the job. Options: format s (csv, json: JSON lines), encoding s "
+          "(utf-8, gb18030), mark b (a byte order mark before UTF-8), columns s (names separated by commas). The "
+          "permission to read the records is needed besides; personal data is masked without personal.read. Result: "
+          "rows." },
         {},
 };
 

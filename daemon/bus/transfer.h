@@ -26,3 +26,4 @@ typedef struct TransferActor {
 void transfer_actor(const BusCall *call, TransferActor *ret);
 
 int transfer_import(BusCall *call);
+int transfer_export(BusCall *call);

@@ -61,7 +61,7 @@ METHODS = {
                 "Changes": ANY_READER,
                 "Check": "admin.check", "AcceptClock": "admin.clock", "Schema": ANYBODY,
                 "Transitions": ANYBODY},
-    "Transfer": {"Import": "data.import"},
+    "Transfer": {"Import": "data.import", "Export": "data.export"},
     "Jobs": {"List": ANYBODY, "Get": ANYBODY, "Wait": ANYBODY, "Cancel": ANYBODY,
              "Problems": ANYBODY, "Rejects": ANYBODY},
     "Policy": {"Reload": "admin.reload", "Preview": "admin.reload", "List": "status.read",
