@@ -138,6 +138,7 @@ static int json_next(RowReader *reader, const Row **ret, RowFault *fault) {
         reader->row.line = line_source_number(reader->lines);
         reader->row.raw = without_end(line);
         *ret = &reader->row;
+        reader->row.n = 0; /* its cells go with the object */
         json_object_put(json->object);
         json->object = parse(json, reader->row.raw, fault);
         return json->object ? fill_row(json, fault) : ROW_FAULT;
