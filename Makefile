@@ -182,6 +182,7 @@ run-check:
 	  'model=$(PYTHON) -m unittest discover -s tests/model' \
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
+  'rows of files=$(PYTHON) tests/test_rows.py' \
 	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus asan=env BUILD=build/asan $(PYTHON) -m unittest discover -s tests/bus' \
 	  'service=$(PYTHON) -m unittest discover -s tests/service' \
