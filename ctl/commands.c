@@ -148,7 +148,7 @@ static const Command commands[] = {
           false },
 
         { N(IMPORT), NULL, "ticket|unit|product|serial|fault FILE|-", NULL, verb_import,
-          FOR_FILES | FOR_IMPORTS, 2, 2, false },
+          FOR_FILES | FOR_IMPORTS | FOR_TRYING, 2, 2, false },
 
         { N(EXPORT), NULL, "ticket|unit|product|serial|fault [FIELD=VALUE...]", NULL, verb_export,
           FOR_FIELDS | FOR_FILES | FOR_EXPORTS, 1, 1, false },

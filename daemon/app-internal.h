@@ -36,6 +36,8 @@ void app_done(App *app);
  * CONFIG_REFUSED (see errors), negative errno. */
 int app_load_policy(App *app, ConfigErrors *errors);
 int app_open_store(App *app, bool read_only);
+/* What is written is seen by nobody else and gone at the end. */
+int app_open_trial(App *app);
 
 void app_log_warnings(const ConfigMessages *messages);
 int app_warn_missing_year(void *userdata, const char *calendar, int year);

@@ -106,7 +106,7 @@ static void say_directory(const App *app) {
                             app->options->state, app->policy->state_directory);
 }
 
-int app_open_store(App *app, bool read_only) {
+static int open_as(App *app, bool read_only, bool trial) {
         StoreOptions options = {
                 .directory = state_directory(app),
                 .map_size = (uint64_t)app->policy->map_size,
@@ -114,6 +114,7 @@ int app_open_store(App *app, bool read_only) {
                 .journal_keep = app->policy->journal_keep * USEC_PER_SEC,
                 .tables = app_tables,
                 .read_only = read_only,
+                .trial = trial,
         };
         Refusal why = {};
         int r;
@@ -128,6 +129,14 @@ int app_open_store(App *app, bool read_only) {
         if (r < 0)
                 log_error("%s", why.text);
         return r;
+}
+
+int app_open_store(App *app, bool read_only) {
+        return open_as(app, read_only, false);
+}
+
+int app_open_trial(App *app) {
+        return open_as(app, true, true);
 }
 
 /* A store without room to note the policy is served all the same: its cases are computed by it as

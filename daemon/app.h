@@ -29,5 +29,6 @@ int app_check_config(const AppOptions *options);   /* says what is wrong with th
 int app_preview_policy(const AppOptions *options); /* helper: what this configuration would do */
 int app_simulate(const AppOptions *options);       /* helper: what would escalate */
 int app_export(const AppOptions *options);         /* helper: records into a file */
+int app_try_import(const AppOptions *options);     /* helper: what an import would do */
 int app_check_store(
         const AppOptions *options); /* proves the store, beside a running daemon or alone */

@@ -39,6 +39,7 @@ enum Mode {
         MODE_PREVIEW_POLICY, /* helpers of a daemon that runs, no business of a user */
         MODE_SIMULATE,
         MODE_EXPORT,
+        MODE_TRY_IMPORT,
 };
 
 static int parse_clock(const char *text, WallClock *clock) {
@@ -77,6 +78,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mod
                 { "preview-policy", no_argument, NULL, 'P' },
                 { "simulate", no_argument, NULL, 'M' },
                 { "export", no_argument, NULL, 'E' },
+                { "try-import", no_argument, NULL, 'T' },
                 { "version", no_argument, NULL, 'V' },
                 { "help", no_argument, NULL, 'h' },
                 {},
@@ -124,6 +126,9 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mod
                         break;
                 case 'E':
                         *mode = MODE_EXPORT;
+                        break;
+                case 'T':
+                        *mode = MODE_TRY_IMPORT;
                         break;
                 case 'V':
                         puts("aftersalesd " AFTERSALES_VERSION);
@@ -178,6 +183,8 @@ int main(int argc, char *argv[]) {
                 return app_simulate(&options);
         case MODE_EXPORT:
                 return app_export(&options);
+        case MODE_TRY_IMPORT:
+                return app_try_import(&options);
         case MODE_INTROSPECT:
                 bus_print_introspection(stdout);
                 return EXIT_SUCCESS;

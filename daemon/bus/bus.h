@@ -49,6 +49,9 @@ bool bus_is_heard(void *bus);
 int bus_announce(void *bus, const struct FeedRow *row);
 void bus_announced(void *bus, uint64_t sequence);
 
+/* The error of a code, after AFTERSALES_ERROR_PREFIX. */
+const char *bus_refusal_name(int code);
+
 /* Writes the documented introspection XML of the whole service, from the tables it is built from.
  */
 void bus_print_introspection(FILE *file);

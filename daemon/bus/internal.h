@@ -122,8 +122,6 @@ void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m);
 /* Sends an answer, now or after the commit of what it may have seen. */
 void bus_answer(Bus *bus, sd_bus_message *m, sd_bus_message *reply);
 void bus_answer_refusal(Bus *bus, sd_bus_message *m, const Refusal *refusal);
-/* The error of a code, after AFTERSALES_ERROR_PREFIX. */
-const char *bus_refusal_name(int code);
 /* Tells an unexpected failure as a refusal. */
 int bus_failure(int r, const char *interface, const char *member, Refusal *refusal);
 

@@ -392,7 +392,8 @@ static int check_size(LmdbKv *l, const char *path, Refusal *why) {
 
 static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char *path,
                             Refusal *why) {
-        unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (options->read_only ? MDB_RDONLY : 0);
+        unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (options->read_only ? MDB_RDONLY : 0) |
+                         (options->scratch ? MDB_NOSYNC | MDB_NOLOCK : 0);
         struct stat st;
         int r, fd, dead;
 
@@ -535,6 +536,21 @@ static int take_lock(const char *directory, int *ret, Refusal *why) {
         return 0;
 }
 
+/* Its name is taken away at once: whatever becomes of the process, nothing stays. */
+static int open_scratch(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
+        char path[STORE_PATH_MAX];
+        LmdbKv *l = NULL;
+        int r;
+
+        snprintf(path, sizeof(path), "%s/scratch-%ld.mdb", options->directory, (long)getpid());
+        r = open_at(options, path, &l, why);
+        unlink(path);
+        if (r < 0)
+                return r;
+        *ret = &l->kv;
+        return 0;
+}
+
 int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
         _cleanup_close_ int lock_fd = -1;
         char path[STORE_PATH_MAX], new_path[STORE_PATH_MAX];
@@ -546,6 +562,8 @@ int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
                 return -ENAMETOOLONG;
         snprintf(path, sizeof(path), "%s/" FILE_NAME, options->directory);
         snprintf(new_path, sizeof(new_path), "%s/" NEW_FILE_NAME, options->directory);
+        if (options->scratch)
+                return open_scratch(options, ret, why);
         if (!options->read_only) {
                 r = take_lock(options->directory, &lock_fd, why);
                 if (r < 0)

@@ -63,6 +63,7 @@ typedef struct KvLmdbOptions {
         unsigned n_databases;
         uint64_t map_size;
         bool read_only; /* another process' look at a live store; it must exist */
+        bool scratch;   /* a new one that nobody else sees and that is gone with the process */
         /* Fills a store that is created, in its first transaction. */
         int (*create)(Kv *kv, void *userdata);
         /* Whether a store that is there is one of ours, before anything is written to it; NULL: any

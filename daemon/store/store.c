@@ -6,6 +6,7 @@
 
 #include "record/codec.h"
 #include "store/internal.h"
+#include "store/kv-overlay.h"
 
 /* Database "meta":
  *
@@ -226,6 +227,26 @@ static void add_tables(Store *store, const Table *const *tables) {
         }
 }
 
+static int open_trial(Store *store, KvLmdbOptions lmdb, Refusal *why) {
+        Kv *below = NULL, *above = NULL;
+        int r;
+
+        lmdb.read_only = true;
+        r = kv_lmdb_open(&lmdb, &below, why);
+        lmdb.read_only = false;
+        lmdb.scratch = true;
+        lmdb.accept = NULL;
+        if (r == 0)
+                r = kv_lmdb_open(&lmdb, &above, why);
+        if (r == 0)
+                r = kv_overlay_new(below, above, lmdb.n_databases, &store->kv);
+        if (r < 0 && below)
+                below->ops->free(below);
+        if (r < 0 && above)
+                above->ops->free(above);
+        return r;
+}
+
 static int open_lmdb(Store *store, const StoreOptions *options, Refusal *why) {
         const char *names[DB_FIRST_TABLE + STORE_TABLES_MAX + STORE_INDICES_MAX] = {
                 [DB_META] = "meta",
@@ -248,7 +269,7 @@ static int open_lmdb(Store *store, const StoreOptions *options, Refusal *why) {
         for (unsigned i = 0; i < store->n_indices; i++)
                 names[n++] = store->indices[i]->name;
         lmdb.n_databases = n;
-        return kv_lmdb_open(&lmdb, &store->kv, why);
+        return options->trial ? open_trial(store, lmdb, why) : kv_lmdb_open(&lmdb, &store->kv, why);
 }
 
 /* A store on a given Kv: filled on first use, in one transaction. */

@@ -52,7 +52,8 @@ typedef struct StoreOptions {
         int64_t journal_keep;       /* microseconds */
         const Table *const *tables; /* NULL-terminated */
         bool read_only;
-        Kv *kv; /* to stand on instead of LMDB in directory; owned afterwards */
+        bool trial; /* what is written is seen by nobody else and gone at the end */
+        Kv *kv;     /* to stand on instead of LMDB in directory; owned afterwards */
 } StoreOptions;
 
 typedef struct Store Store;

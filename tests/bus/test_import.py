@@ -147,6 +147,42 @@ class AllOrNothing(ServiceTest):
         self.assertEqual(self.client.status()["sequence"], sequence)
 
 
+class DryRun(FreshServiceTest):
+    def test_it_is_what_the_import_does(self):
+        self.until("2026-03-03 10:00")
+        rows = [row for i in range(40) for row in Tickets.life(self, f"D-{i}")]
+        rows += [{"reference": "D-1", "verb": "close"}, {"reference": "D-x", "type": "nothing"},
+                 {"verb": "comment", "reference": "D-2", "note": "once"},
+                 {"verb": "comment", "reference": "D-2", "note": "once"}]
+        sequence = self.client.status()["sequence"]
+        import_file(self.client, "ticket", as_csv(rows), dry_run=True, history=True)
+        self.assertEqual(self.client.status()["sequence"], sequence)
+        self.assertEqual(self.client.list_all("Tickets", {"ended": True}), [])
+        for options in ({"history": True}, {}):
+            tried, problems, _ = import_file(self.client, "ticket", as_csv(rows), dry_run=True,
+                                             **options)
+            done, same, _ = import_file(self.client, "ticket", as_csv(rows), **options)
+            self.assertEqual({name: tried[name] for name in OUTCOMES},
+                             {name: done[name] for name in OUTCOMES})
+            self.assertEqual(problems, same)
+            self.assertEqual(tried["refused"], 2)
+        self.assertEqual([name for name in os.listdir(self.service.state) if "scratch" in name], [])
+
+    def test_rows_that_need_earlier_ones(self):
+        rows = [{"code": "N", "kind": "subcentre", "name": "n", "parent": "HQ", "regions": "23"},
+                {"code": "N-1", "kind": "dealer", "name": "d", "parent": "N", "regions": "2301"}]
+        for dry_run in (True, False):
+            job, problems, _ = import_file(self.client, "unit", as_csv(rows), dry_run=dry_run)
+            self.assertEqual(problems, [])
+            self.assertEqual(*counts(job, created=2))
+
+    def test_more_than_can_be_all_or_nothing(self):
+        rows = [{"code": f"X-{i}", "symptom": "x"} for i in range(30000)]
+        job, _, _ = import_file(self.client, "fault", as_csv(rows), dry_run=True)
+        self.assertEqual(*counts(job, created=30000))
+        self.assertEqual(len(self.client.list_all("Faults")), 2)
+
+
 class Tickets(FreshServiceTest):
     def life(self, reference="R-1", day="2026-03-02"):
         def when(text):

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* An overlay against a plain store that was given the same: whatever is asked of both, they answer
+ * alike, and what lies below stays as it was. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kv-memory.c"
+#include "store/kv-overlay.h"
+
+#define DATABASES 2
+#define KEYS      60
+#define STEPS     60000
+#define ROUNDS    20
+
+typedef struct Pair {
+        Kv *overlay, *plain;
+} Pair;
+
+static Slice text_slice(const char *text) {
+        return (Slice){ text, strlen(text) };
+}
+
+static const char *random_key(char buffer[static 8]) {
+        snprintf(buffer, 8, "k%ld", random() % KEYS);
+        return buffer;
+}
+
+/* A store over memory with some content; the disk is leaked to the end of the test by its Kv. */
+static Kv *open_filled(MemoryDisk *disk, unsigned seed) {
+        Kv *kv = memory_disk_open(disk);
+        char key[8];
+
+        assert_non_null(kv);
+        srandom(seed);
+        assert_int_equal(kv->ops->begin(kv, true), 0);
+        for (unsigned db = 0; db < DATABASES; db++)
+                for (unsigned i = 0; i < KEYS / 2; i++)
+                        assert_int_equal(kv->ops->put(kv, db, text_slice(random_key(key)),
+                                                      text_slice("below")),
+                                         0);
+        assert_int_equal(kv->ops->commit(kv), 0);
+        return kv;
+}
+
+static void assert_same_slice(Slice a, Slice b) {
+        assert_int_equal(a.size, b.size);
+        if (a.size > 0)
+                assert_memory_equal(a.data, b.data, a.size);
+}
+
+static void same_get(Pair *pair, unsigned db, const char *key) {
+        Slice a = {}, b = {};
+        int r = pair->overlay->ops->get(pair->overlay, db, text_slice(key), &a);
+
+        assert_int_equal(pair->plain->ops->get(pair->plain, db, text_slice(key), &b), r);
+        if (r == 0)
+                assert_same_slice(a, b);
+}
+
+static void same_seek(Pair *pair, unsigned db, KvSeek how, const char *key) {
+        Slice key_a = {}, value_a = {}, key_b = {}, value_b = {};
+        int r = pair->overlay->ops->seek(pair->overlay, db, how, text_slice(key), &key_a, &value_a);
+
+        assert_int_equal(
+                pair->plain->ops->seek(pair->plain, db, how, text_slice(key), &key_b, &value_b), r);
+        if (r < 0)
+                return;
+        assert_same_slice(key_a, key_b);
+        assert_same_slice(value_a, value_b);
+}
+
+static void same_count(Pair *pair, unsigned db) {
+        uint64_t a = 1, b = 2;
+
+        assert_int_equal(pair->overlay->ops->count(pair->overlay, db, &a), 0);
+        assert_int_equal(pair->plain->ops->count(pair->plain, db, &b), 0);
+        assert_int_equal(a, b);
+}
+
+static void same_write(Pair *pair, unsigned db, const char *key) {
+        char value[16];
+        Slice slice;
+
+        if (random() % 2) {
+                snprintf(value, sizeof(value), "%ld", random() % 1000);
+                slice = text_slice(value);
+                if (random() % 10 == 0)
+                        slice.size = 0;
+                assert_int_equal(pair->overlay->ops->put(pair->overlay, db, text_slice(key), slice),
+                                 0);
+                assert_int_equal(pair->plain->ops->put(pair->plain, db, text_slice(key), slice), 0);
+        } else {
+                int r = pair->overlay->ops->remove(pair->overlay, db, text_slice(key));
+
+                assert_int_equal(pair->plain->ops->remove(pair->plain, db, text_slice(key)), r);
+        }
+}
+
+static void begin(Pair *pair, bool write) {
+        assert_int_equal(pair->overlay->ops->begin(pair->overlay, write), 0);
+        assert_int_equal(pair->plain->ops->begin(pair->plain, write), 0);
+}
+
+static void finish(Pair *pair, bool write) {
+        if (write && random() % 3) {
+                assert_int_equal(pair->overlay->ops->commit(pair->overlay), 0);
+                assert_int_equal(pair->plain->ops->commit(pair->plain), 0);
+                return;
+        }
+        pair->overlay->ops->end(pair->overlay);
+        pair->plain->ops->end(pair->plain);
+}
+
+static void step(Pair *pair, bool write) {
+        static const KvSeek hows[] = { KV_FROM, KV_AFTER, KV_BEFORE };
+        unsigned db = (unsigned)(random() % DATABASES);
+        char key[8];
+
+        random_key(key);
+        if (write && random() % 3 == 0)
+                same_write(pair, db, key);
+        same_get(pair, db, key);
+        same_seek(pair, db, hows[random() % 3], random() % 20 ? key : "");
+        same_count(pair, db);
+}
+
+static void run_round(unsigned seed) {
+        MemoryDisk *below = memory_disk_new(), *above = memory_disk_new(),
+                   *plain = memory_disk_new();
+        Pair pair = { .plain = open_filled(plain, seed) };
+
+        assert_int_equal(kv_overlay_new(open_filled(below, seed), memory_disk_open(above),
+                                        DATABASES, &pair.overlay),
+                         0);
+        for (unsigned i = 0; i < STEPS / ROUNDS;) {
+                bool write = random() % 2;
+
+                begin(&pair, write);
+                for (long n = random() % 40; n >= 0; n--, i++)
+                        step(&pair, write);
+                finish(&pair, write);
+        }
+        pair.overlay->ops->free(pair.overlay);
+        pair.plain->ops->free(pair.plain);
+        /* Below is as it was. */
+        memory_disk_free(plain);
+        plain = memory_disk_new();
+        pair = (Pair){ .overlay = memory_disk_open(below), .plain = open_filled(plain, seed) };
+        begin(&pair, false);
+        for (unsigned db = 0; db < DATABASES; db++) {
+                same_count(&pair, db);
+                for (unsigned i = 0; i < KEYS; i++) {
+                        char key[8];
+
+                        snprintf(key, sizeof(key), "k%u", i);
+                        same_get(&pair, db, key);
+                }
+        }
+        pair.overlay->ops->end(pair.overlay);
+        pair.plain->ops->end(pair.plain);
+        pair.overlay->ops->free(pair.overlay);
+        pair.plain->ops->free(pair.plain);
+        memory_disk_free(below);
+        memory_disk_free(above);
+        memory_disk_free(plain);
+}
+
+static void test_same_as_a_plain_one(void **state _unused_) {
+        for (unsigned round = 0; round < ROUNDS; round++)
+                run_round(20261126 + round);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_as_a_plain_one) };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
