@@ -136,7 +136,7 @@ static void write_problem(const char *name, char *line) {
 int job_write_problems(Context *context, uint64_t job, const char *name) {
         uint64_t n = 0;
         char line[LINE_SIZE];
-        int fd, r = job_file(context, job, "Problems", &fd);
+        int fd = -1, r = job_file(context, job, "Problems", &fd);
         FILE *file;
 
         if (r != 0)

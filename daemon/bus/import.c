@@ -280,7 +280,7 @@ static int try_import(BusCall *call, const ImportOrder *order) {
 
 int transfer_import(BusCall *call) {
         ImportOrder order = {};
-        struct stat st;
+        struct stat st = {};
         Import *import;
         int r = read_order(call, &order);
 

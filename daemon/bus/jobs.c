@@ -413,7 +413,7 @@ static int append_file(BusCall *call, const JobFile *file) {
 static int read_ended(BusCall *call, Job **ret) {
         int r = read_job(call, ret);
 
-        if (r == 0 && (*ret)->state == JOB_RUNNING)
+        if (*ret && (*ret)->state == JOB_RUNNING)
                 r = refuse(&call->refusal, REFUSED_STATE,
                            "job %" PRIu64 " is running; this is told when it has ended",
                            (*ret)->id);
@@ -424,14 +424,14 @@ static int jobs_problems(BusCall *call) {
         Job *job;
         int r = read_ended(call, &job);
 
-        return r != 0 ? r : append_file(call, &job->problems);
+        return r != 0 || !job ? r : append_file(call, &job->problems);
 }
 
 static int jobs_rejects(BusCall *call) {
         Job *job;
         int r = read_ended(call, &job);
 
-        return r != 0 ? r : append_file(call, &job->rejects);
+        return r != 0 || !job ? r : append_file(call, &job->rejects);
 }
 
 static const BusMethod jobs_methods[] = {

@@ -23,7 +23,8 @@ typedef struct Exporting {
         OutCell cells[EXPORT_COLUMNS_MAX];
         char numbers[EXPORT_COLUMNS_MAX][VALUE_SIZE];
         Buffer lists, out;
-        iconv_t convert; /* (iconv_t)-1: UTF-8 as it is */
+        bool converts;
+        iconv_t convert; /* if it does; else UTF-8 as it is */
         bool personal;
         uint64_t rows;
 } Exporting;
@@ -135,7 +136,7 @@ static void append_object(Exporting *e, Buffer *buffer, const RecordType *type,
 /* The lists of a row stand in one buffer, each ended by a zero byte; it may move while it grows, so
  * they are told apart at the end. */
 static void fill_cells(Exporting *e, const void *record) {
-        size_t starts[EXPORT_COLUMNS_MAX];
+        size_t starts[EXPORT_COLUMNS_MAX] = {};
 
         buffer_reset(&e->lists);
         for (size_t i = 0; i < e->n_columns; i++) {
@@ -190,9 +191,9 @@ static int flush_out(Exporting *e) {
 
         if (r < 0 || size == 0)
                 return r;
-        if (e->convert == (iconv_t)-1)
+        if (!e->converts)
                 r = e->options->write(e->options->userdata, data, size);
-        while (e->convert != (iconv_t)-1 && r == 0 && size > 0) {
+        while (e->converts && r == 0 && size > 0) {
                 char chunk[4096], *to = chunk;
                 size_t room = sizeof(chunk);
 
@@ -241,7 +242,7 @@ static int put_records(Exporting *e, const Table *table) {
 static void put_names(Exporting *e) {
         static const char mark[] = "\xef\xbb\xbf";
 
-        if (e->options->mark && e->convert == (iconv_t)-1)
+        if (e->options->mark && !e->converts)
                 buffer_put(&e->out, mark, strlen(mark));
         for (size_t i = 0; i < e->n_columns; i++)
                 e->cells[i] = (OutCell){ .name = e->columns[i]->name };
@@ -251,7 +252,7 @@ static void put_names(Exporting *e) {
 static void exporting_done(Exporting *e) {
         buffer_done(&e->lists);
         buffer_done(&e->out);
-        if (e->convert != (iconv_t)-1)
+        if (e->converts)
                 iconv_close(e->convert);
 }
 
@@ -260,14 +261,14 @@ int export_run(const ExportOptions *options, uint64_t *ret_rows, Refusal *refusa
         _cleanup_(exporting_done) Exporting e = {
                 .options = options,
                 .type = table->type,
-                .convert = (iconv_t)-1,
                 .personal = actor_may(options->actor, PERMISSION_PERSONAL_READ),
         };
         int r = choose_columns(&e, refusal);
 
         if (r == 0 && options->encoding == ROW_GB18030) {
                 e.convert = iconv_open("GB18030", "UTF-8");
-                r = e.convert == (iconv_t)-1 ? -EOPNOTSUPP : 0;
+                e.converts = (intptr_t)e.convert != -1;
+                r = e.converts ? 0 : -EOPNOTSUPP;
         }
         if (r == 0) {
                 put_names(&e);

@@ -82,10 +82,11 @@ int import_master(ImportRow *row, ImportOutcome *ret) {
         if (!record)
                 return -ENOMEM;
         r = check_permission(row, options->reg->write);
-        if (r == 0 && !code)
-                r = refuse(&row->refusal, REFUSED_MISSING_FIELD, "code: every row needs one");
         if (r != 0)
                 return r;
+        if (!code)
+                return refuse(&row->refusal, REFUSED_MISSING_FIELD,
+                              "code: every row needs one");
         key = key_of_code(code);
         r = store_get(options->store, options->reg->table, &key, record);
         if (r < 0 && r != -ENOENT)
@@ -229,9 +230,9 @@ static int stage_move(ImportRow *row, Change *change, const Transition *transiti
 static int move_case(ImportRow *row, const Transition *transition, ImportOutcome *ret) {
         const ImportOptions *options = &row->session->options;
         char token[REQUEST_TOKEN_SIZE], body[REQUEST_TOKEN_SIZE];
-        Change *change;
-        uint64_t id;
-        size_t i;
+        Change *change = NULL;
+        uint64_t id = 0;
+        size_t i = 0;
         int r;
 
         r = check_permission(row, transition->permission);
@@ -252,7 +253,7 @@ static int move_case(ImportRow *row, const Transition *transition, ImportOutcome
                                   &row->call);
         if (r == 0)
                 r = change_begin(options->store, &change);
-        if (r < 0)
+        if (r != 0)
                 return r;
         r = stage_move(row, change, transition, id, row->at ? NULL : token, body);
         if (r == 0)

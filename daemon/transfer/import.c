@@ -199,7 +199,7 @@ static int take_row(ImportSession *session, const Engine *engine, const Row *row
                 .session = session, .engine = engine, .row = row, .now = now, .settle = settle
         };
         const RecordType *type = type_of(session);
-        ImportOutcome outcome;
+        ImportOutcome outcome = IMPORT_REFUSED;
         int r;
 
         work.fields = calloc(1, type->size);

@@ -13,7 +13,8 @@
 struct LineSource {
         ReadBytes read;
         void *userdata;
-        iconv_t convert; /* (iconv_t)-1: it is UTF-8 already */
+        bool converts;
+        iconv_t convert; /* if it does; else it is UTF-8 already */
         Buffer text;     /* UTF-8; what lies before `at` has been given */
         size_t at;
         uint8_t pending[16]; /* the beginning of a character whose end has not come yet */
@@ -85,7 +86,7 @@ static int fill(LineSource *source) {
         source->n_pending = 0;
         if (source->ended)
                 r = kept > 0 ? -EILSEQ : 0;
-        else if (source->convert != (iconv_t)-1)
+        else if (source->converts)
                 r = append_converted(source, chunk, kept + (size_t)n);
         else {
                 buffer_put(&source->text, chunk, (size_t)n);
@@ -156,10 +157,11 @@ int line_source_new(RowEncoding encoding, ReadBytes read, void *userdata, LineSo
 
         if (!source)
                 return -ENOMEM;
-        *source = (LineSource){ .read = read, .userdata = userdata, .convert = (iconv_t)-1 };
+        *source = (LineSource){ .read = read, .userdata = userdata };
         if (encoding == ROW_GB18030) {
                 source->convert = iconv_open("UTF-8", "GB18030");
-                if (source->convert == (iconv_t)-1) {
+                source->converts = (intptr_t)source->convert != -1;
+                if (!source->converts) {
                         free(source);
                         return -EOPNOTSUPP;
                 }
@@ -171,7 +173,7 @@ int line_source_new(RowEncoding encoding, ReadBytes read, void *userdata, LineSo
 LineSource *line_source_free(LineSource *source) {
         if (!source)
                 return NULL;
-        if (source->convert != (iconv_t)-1)
+        if (source->converts)
                 iconv_close(source->convert);
         buffer_done(&source->text);
         free(source);

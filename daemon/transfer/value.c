@@ -212,7 +212,7 @@ static int read_number(const Field *field, const char *text, int64_t *ret, Refus
 }
 
 int value_read(const Field *field, const char *text, void *record, Refusal *refusal) {
-        int64_t number;
+        int64_t number = 0;
         int r;
 
         if (field->type == FIELD_TEXT) {
