@@ -12,42 +12,33 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "app-internal.h"
-#include "masters/registers.h"
+#include "app-order.h"
 #include "transfer/export.h"
 #include "transfer/value.h"
 
-#define FILE_FD       3
-#define LINE_SIZE     (TEXT_MAX_BYTES + NAME_MAX_BYTES + 16)
 #define READER_WAITED (60 * 1000) /* milliseconds without a byte read: the reader has gone */
 
 typedef struct Order {
+        FileOrder file;
         ExportOptions options;
-        Actor actor;
-        char unit[CODE_MAX_BYTES + 1];
         char columns[TEXT_MAX_BYTES];
-        void *filter;
+        void *filter; /* of the type that the order is about */
         Refusal refusal;
 } Order;
 
 static const RecordType *type_of(const Order *order) {
-        return order->options.kind ? order->options.kind->table->type
-                                   : order->options.reg->table->type;
+        return order->file.kind ? order->file.kind->table->type : order->file.reg->table->type;
 }
 
 /* ---- the order ---- */
 
-static int set_subject(Order *order, const char *name) {
-        for (const Kind *const *kind = app_kinds; *kind; kind++)
-                if (STREQ((*kind)->name, name))
-                        order->options.kind = *kind;
-        for (const Register *const *reg = master_registers; *reg; reg++)
-                if (STREQ((*reg)->name, name))
-                        order->options.reg = *reg;
-        if (!order->options.kind && !order->options.reg)
+/* What it is about stands before the filters. */
+static int make_filter(Order *order) {
+        if (order->filter)
+                return 0;
+        if (!order->file.kind && !order->file.reg)
                 return -EINVAL;
         order->filter = calloc(1, type_of(order)->size);
-        order->options.filter = order->filter;
         return order->filter ? 0 : -ENOMEM;
 }
 
@@ -56,35 +47,25 @@ static int set_filter(Order *order, char *text) {
         const char *name = strsep(&text, " ");
         const Field *field;
         size_t position;
+        int r = make_filter(order);
 
-        if (!order->filter || !text)
-                return -EINVAL;
-        field = record_field(type_of(order), name, &position);
+        if (r < 0)
+                return r;
+        field = text ? record_field(type_of(order), name, &position) : NULL;
         if (!field)
                 return -EINVAL;
         field_mask_set(&order->options.given, position);
         return value_read(field, text, order->filter, &order->refusal);
 }
 
-static int set_line(Order *order, const char *key, char *value) {
-        if (STREQ(key, "what"))
-                return set_subject(order, value);
+static int set_line(void *userdata, const char *key, char *value) {
+        Order *order = userdata;
+
         if (STREQ(key, "filter"))
                 return set_filter(order, value);
-        if (STREQ(key, "format"))
-                order->options.format = (RowFormat)atoi(value);
-        else if (STREQ(key, "encoding"))
-                order->options.encoding = (RowEncoding)atoi(value);
-        else if (STREQ(key, "mark"))
+        if (STREQ(key, "mark"))
                 order->options.mark = STREQ(value, "1");
-        else if (STREQ(key, "permissions"))
-                order->actor.permissions = strtoull(value, NULL, 10);
-        else if (STREQ(key, "scope"))
-                order->actor.scope = (ScopeKind)atoi(value);
-        else if (STREQ(key, "unit")) {
-                snprintf(order->unit, sizeof(order->unit), "%s", value);
-                order->actor.unit = order->unit;
-        } else if (STREQ(key, "columns")) {
+        else if (STREQ(key, "columns")) {
                 snprintf(order->columns, sizeof(order->columns), "%s", value);
                 order->options.columns = order->columns;
         }
@@ -92,20 +73,15 @@ static int set_line(Order *order, const char *key, char *value) {
 }
 
 static int read_order(Order *order) {
-        char line[LINE_SIZE];
-        int r = 0;
+        int r = file_order_read(&order->file, set_line, order);
 
-        while (r == 0 && fgets(line, sizeof(line), stdin)) {
-                char *value = line;
-                const char *key = strsep(&value, " ");
-
-                if (!value)
-                        continue;
-                value[strcspn(value, "\n")] = '\0';
-                r = set_line(order, key, value);
-        }
-        order->options.actor = &order->actor;
-        return r == 0 && !order->filter ? -EINVAL : r;
+        order->options.kind = order->file.kind;
+        order->options.reg = order->file.reg;
+        order->options.format = order->file.format;
+        order->options.encoding = order->file.encoding;
+        order->options.actor = &order->file.actor;
+        order->options.filter = order->filter;
+        return r;
 }
 
 /* ---- the file ---- */
@@ -117,13 +93,13 @@ static int write_file(void *userdata _unused_, const void *data, size_t size) {
         const char *p = data;
 
         while (size > 0) {
-                struct pollfd file = { .fd = FILE_FD, .events = POLLOUT };
+                struct pollfd file = { .fd = ORDER_FILE_FD, .events = POLLOUT };
                 int ready = poll(&file, 1, READER_WAITED);
                 ssize_t n;
 
                 if (ready == 0)
                         return -ETIMEDOUT;
-                n = ready > 0 ? write(FILE_FD, p, MIN(size, (size_t)PIPE_BUF)) : -1;
+                n = ready > 0 ? write(ORDER_FILE_FD, p, MIN(size, (size_t)PIPE_BUF)) : -1;
                 if (n < 0 && errno != EINTR && errno != EAGAIN)
                         return -errno;
                 if (n > 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The helper that tries an import: the very rows by the very rules, on an overlay over a snapshot,
- * which is gone with it. The order stands on standard input, a key and its value in each line; the
- * file is descriptor 3; how it goes is told on standard output as jobs want it. */
+ * which is gone with it (app-order.h). How it goes is told on standard output as
+ * jobs want it. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,90 +11,51 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#include "app-internal.h"
+#include "app-order.h"
 #include "base/digest.h"
 #include "base/text.h"
 #include "loop/version.h"
-#include "masters/registers.h"
 #include "transfer/import.h"
 
-#define FILE_FD      3
-#define LINE_SIZE    512
 #define COMMIT_EVERY 1000 /* rows */
 #define PROBLEM_SIZE (2 * REFUSAL_TEXT_MAX)
 
 typedef struct Trial {
+        FileOrder order;
         ImportOptions options;
-        RowFormat format;
-        RowEncoding encoding;
         int64_t now;
         bool settle;
-        char name[2 * NAME_MAX_BYTES], role[NAME_MAX_BYTES + 1], unit[CODE_MAX_BYTES + 1];
         off_t at;
 } Trial;
 
 /* ---- the order ---- */
 
-static void set_subject(Trial *trial, const char *name) {
-        for (const Kind *const *kind = app_kinds; *kind; kind++)
-                if (STREQ((*kind)->name, name))
-                        trial->options.kind = *kind;
-        for (const Register *const *reg = master_registers; *reg; reg++)
-                if (STREQ((*reg)->name, name))
-                        trial->options.reg = *reg;
-}
+static int set_line(void *userdata, const char *key, char *value) {
+        Trial *trial = userdata;
 
-static void set_line(Trial *trial, const char *key, const char *value) {
-        Actor *actor = &trial->options.actor;
-
-        if (STREQ(key, "what"))
-                set_subject(trial, value);
-        else if (STREQ(key, "format"))
-                trial->format = (RowFormat)atoi(value);
-        else if (STREQ(key, "encoding"))
-                trial->encoding = (RowEncoding)atoi(value);
-        else if (STREQ(key, "history"))
+        if (STREQ(key, "history"))
                 trial->options.quiet = STREQ(value, "1");
         else if (STREQ(key, "settle"))
                 trial->settle = STREQ(value, "1");
         else if (STREQ(key, "now"))
                 trial->now = strtoll(value, NULL, 10);
-        else if (STREQ(key, "permissions"))
-                actor->permissions = strtoull(value, NULL, 10);
-        else if (STREQ(key, "scope"))
-                actor->scope = (ScopeKind)atoi(value);
-        else if (STREQ(key, "actor"))
-                snprintf(trial->name, sizeof(trial->name), "%s", value);
-        else if (STREQ(key, "role"))
-                snprintf(trial->role, sizeof(trial->role), "%s", value);
-        else if (STREQ(key, "unit")) {
-                snprintf(trial->unit, sizeof(trial->unit), "%s", value);
-                actor->unit = trial->unit;
-        }
+        return 0;
 }
 
 static int read_order(Trial *trial) {
-        char line[LINE_SIZE];
+        int r = file_order_read(&trial->order, set_line, trial);
 
-        while (fgets(line, sizeof(line), stdin)) {
-                char *value = line;
-                const char *key = strsep(&value, " ");
-
-                if (!value)
-                        continue;
-                value[strcspn(value, "\n")] = '\0';
-                set_line(trial, key, value);
-        }
-        trial->options.actor.name = trial->name;
-        trial->options.actor.role = trial->role;
-        return !trial->options.kind == !trial->options.reg ? -EINVAL : 0;
+        trial->options.kind = trial->order.kind;
+        trial->options.reg = trial->order.reg;
+        trial->options.actor = trial->order.actor;
+        return r;
 }
 
 /* ---- what the session asks for ---- */
 
 static int64_t read_file(void *userdata, void *buffer, size_t size) {
         Trial *trial = userdata;
-        ssize_t n = pread(FILE_FD, buffer, size, trial->at);
+        ssize_t n = pread(ORDER_FILE_FD, buffer, size, trial->at);
 
         if (n < 0)
                 return -errno;
@@ -114,7 +75,7 @@ static void tell_counts(const Trial *trial, const ImportSession *session) {
         const ImportCounts *counts = import_counts(session);
         struct stat st;
 
-        if (fstat(FILE_FD, &st) == 0)
+        if (fstat(ORDER_FILE_FD, &st) == 0)
                 printf("progress %" PRId64 " %" PRId64 "\n", (int64_t)trial->at,
                        (int64_t)st.st_size);
         printf("count rows %" PRIu64 "\n", counts->rows);
@@ -157,7 +118,8 @@ static int take_version(App *app) {
 static int run_trial(App *app, Trial *trial) {
         ImportSession *session;
         RowReader *reader;
-        int r = row_reader_new(trial->format, trial->encoding, read_file, trial, &reader);
+        int r = row_reader_new(trial->order.format, trial->order.encoding, read_file, trial,
+                               &reader);
 
         if (r < 0)
                 return r;
