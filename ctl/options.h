@@ -52,8 +52,8 @@ typedef enum OptionGroup {
         X(OPTION_MARK, "mark", 0, NULL, FOR_EXPORTS,                                                \
           "begin with a byte order mark, for spreadsheets")                                         \
         X(OPTION_ATOMIC, "atomic", 0, NULL, FOR_IMPORTS, "all rows or none")                        \
-        X(OPTION_HISTORY, "history", 0, NULL, FOR_IMPORTS,                                          \
-          "rows with their own times: nobody hears of what is past already")                        \
+        X(OPTION_ESCALATE, "escalate", 0, NULL, FOR_IMPORTS,                                        \
+          "rows with times of their own escalate what is past already")                             \
         X(OPTION_REJECTS, "rejects", 0, "=FILE", FOR_IMPORTS,                                       \
           "where to put rows that are refused, to be mended and imported again")                    \
         X(OPTION_STDIN, "stdin", 0, NULL, FOR_FIELDS,                                               \

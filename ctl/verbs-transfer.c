@@ -120,7 +120,7 @@ static int append_options(const Context *context, sd_bus_message *m) {
         if (r >= 0)
                 r = append_flag(m, context, OPTION_ATOMIC);
         if (r >= 0)
-                r = append_flag(m, context, OPTION_HISTORY);
+                r = append_flag(m, context, OPTION_ESCALATE);
         if (r >= 0 && context->options->value[OPTION_DRY_RUN])
                 r = sd_bus_message_append(m, "{sv}", "dry_run", "b", 1);
         if (r >= 0)

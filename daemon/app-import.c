@@ -33,8 +33,8 @@ typedef struct Trial {
 static int set_line(void *userdata, const char *key, char *value) {
         Trial *trial = userdata;
 
-        if (STREQ(key, "history"))
-                trial->options.quiet = STREQ(value, "1");
+        if (STREQ(key, "escalate"))
+                trial->options.escalates = STREQ(value, "1");
         else if (STREQ(key, "settle"))
                 trial->settle = STREQ(value, "1");
         else if (STREQ(key, "now"))

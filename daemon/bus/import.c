@@ -23,7 +23,7 @@
 typedef struct ImportOrder {
         TransferSubject subject;
         int format, encoding;
-        bool atomic, history, dry_run;
+        bool atomic, escalate, dry_run;
         int fd;
 } ImportOrder;
 
@@ -190,7 +190,7 @@ static int open_session(Import *import, const ImportOrder *order) {
                 .kind = order->subject.kind,
                 .reg = order->subject.reg,
                 .actor = import->actor.actor,
-                .quiet = order->history,
+                .escalates = order->escalate,
                 .problem = tell_problem,
                 .userdata = import,
         };
@@ -232,11 +232,12 @@ static int check_file(int fd, Refusal *refusal) {
 static int read_order(BusCall *call, ImportOrder *ret) {
         static const RecordType nothing = { .name = "options" };
         const char *what, *format = NULL, *encoding = NULL;
-        ExtraKey extra[] = {
-                { "format", 's', &format, false },        { "encoding", 's', &encoding, false },
-                { "atomic", 'b', &ret->atomic, false },   { "history", 'b', &ret->history, false },
-                { "dry_run", 'b', &ret->dry_run, false }, {}
-        };
+        ExtraKey extra[] = { { "format", 's', &format, false },
+                             { "encoding", 's', &encoding, false },
+                             { "atomic", 'b', &ret->atomic, false },
+                             { "escalate", 'b', &ret->escalate, false },
+                             { "dry_run", 'b', &ret->dry_run, false },
+                             {} };
         FieldMask given = {};
         Record none = {};
         int r = sd_bus_message_read(call->m, "sh", &what, &ret->fd);
@@ -266,10 +267,10 @@ static int try_import(BusCall *call, const ImportOrder *order) {
         int r;
 
         snprintf(text, sizeof(text),
-                 "what %s\nformat %d\nencoding %d\nhistory %d\nsettle %d\nnow %" PRId64
+                 "what %s\nformat %d\nencoding %d\nescalate %d\nsettle %d\nnow %" PRId64
                  "\npermissions %" PRIu64 "\nscope %d\nactor %s\nrole %s\n%s%s\n",
                  order->subject.kind ? order->subject.kind->name : order->subject.reg->name,
-                 order->format, order->encoding, order->history,
+                 order->format, order->encoding, order->escalate,
                  !due_health(call->bus->due).suspect, call->now, actor->permissions,
                  (int)actor->scope, actor->name, actor->role, actor->unit ? "unit " : "",
                  actor->unit ? actor->unit : "");

@@ -76,8 +76,8 @@ static const BusMethod transfer_methods[] = {
           "Imports the rows of a file as a job: what is the name of a kind of case or sort of master data; file is "
           "a memory file (memfd) sealed against writing, growing and shrinking. Options: format s (csv, json: JSON "
           "lines), encoding s (utf-8, gb18030), atomic b (all rows or none, at most 10000), dry_run b (only tell what would happen, "
-          "rows of any number: every rule is tried, nothing is written), history b (rows with "
-          "their own times: nobody hears of what is past already). Each row needs the permission that its call would "
+          "rows of any number: every rule is tried, nothing is written), escalate b (rows "
+          "with times of their own escalate what is past already; without it nobody hears of that). Each row needs the permission that its call would "
           "need. Results: rows, created, updated, moved, unchanged, refused; see docs/import.md for the columns." },
         { "Export", "sa{sv}ha{sv}", "what filter file options", "t", "job", PERMISSION_DATA_EXPORT,
           transfer_export,

@@ -90,6 +90,7 @@ typedef struct Case {
         bool overdue;      /* late, or a clock that runs is past its deadline */
         bool late;         /* somebody was told of a rung, or a clock ended late: it stays so */
         int64_t policy;    /* number of the policy that its clocks were last computed by */
+        bool taken_over;   /* all that is known of it is history that was taken over in silence */
         List clocks;
 } Case;
 
@@ -122,7 +123,9 @@ typedef struct Case {
                 LIST(17, Case, clocks, 0, clock_type_, .doc = "its clocks"),                       \
                 FLAG(18, Case, late, FIELD_HIDDEN, .doc = "was late in a way that stays"),         \
                 COUNT(19, Case, policy, 0,                                                         \
-                      .doc = "number of the policy that its clocks were computed by")
+                      .doc = "number of the policy that its clocks were computed by"),             \
+                FLAG(20, Case, taken_over, FIELD_HIDDEN,                                           \
+                     .doc = "all that is known of it was taken over in silence")
 
 /* Indices and tallies that every kind declares. */
 extern const Index index_due;         /* armed_at, kind: what is due, of all kinds */

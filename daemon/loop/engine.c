@@ -92,6 +92,7 @@ static int finish(Step *step, const char *verb, Head *ret) {
         c->open = state_class(step->kind, step->to) != STATE_ENDED;
         c->changed_at = step->now;
         c->revision++;
+        c->taken_over = step->quiet_until != 0;
         r = step->kind->assign_owner(step);
         if (r != 0)
                 return r;

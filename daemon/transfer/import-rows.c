@@ -85,8 +85,7 @@ int import_master(ImportRow *row, ImportOutcome *ret) {
         if (r != 0)
                 return r;
         if (!code)
-                return refuse(&row->refusal, REFUSED_MISSING_FIELD,
-                              "code: every row needs one");
+                return refuse(&row->refusal, REFUSED_MISSING_FIELD, "code: every row needs one");
         key = key_of_code(code);
         r = store_get(options->store, options->reg->table, &key, record);
         if (r < 0 && r != -ENOENT)
@@ -110,6 +109,7 @@ static int create_case(ImportRow *row, ImportOutcome *ret) {
         bool created;
         int r;
 
+        row->call.quiet = row->at && !options->escalates;
         r = check_permission(row, options->kind->create_permission);
         if (r == 0 && row->id)
                 r = refuse(&row->refusal, REFUSED_INVALID_VALUE,
@@ -172,6 +172,25 @@ static int is_known(ImportRow *row, uint64_t id) {
                         return 1;
         }
         return r == -ENOENT ? 0 : r;
+}
+
+/* Whether all that is known of the case is history. 1, 0 (also when there is none), negative errno.
+ */
+static int is_taken_over(ImportRow *row, uint64_t id) {
+        const ImportOptions *options = &row->session->options;
+        const RecordType *type = options->kind->table->type;
+        _cleanup_free_ Case *c = calloc(1, type->size);
+        Key key = key_of_id(id);
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        r = store_get(options->store, options->kind->table, &key, c);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        r = c->taken_over;
+        record_done(type, c);
+        return r;
 }
 
 /* What stands for a row without an instant: who brings it, and all its cells. */
@@ -245,6 +264,11 @@ static int move_case(ImportRow *row, const Transition *transition, ImportOutcome
                 *ret = IMPORT_UNCHANGED;
                 return MIN(r, 0);
         }
+        r = row->at && !options->escalates ? is_taken_over(row, id) : 0;
+        if (r < 0)
+                return r;
+        row->call.quiet = r > 0;
+        r = 0;
         /* It has said which case; it is no field of the transition. */
         if (row->reference && record_field(options->kind->table->type, "reference", &i))
                 row->call.given.bits[i / 64] &= ~(UINT64_C(1) << (i % 64));

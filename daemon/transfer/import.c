@@ -167,7 +167,6 @@ static int read_row(ImportRow *row) {
                            "at: no time such as 2026-11-23T18:05:00Z");
         row->call.actor = &row->actor;
         row->call.now = row->now;
-        row->call.quiet = row->session->options.quiet;
         row->call.fields = row->fields;
         row->call.note = row->note;
         return r;

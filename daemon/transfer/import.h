@@ -12,6 +12,10 @@
  *      at           when it happened
  *      note, by     as with every call
  *
+ * Rows with times of their own are history: nobody hears of what is past already when they come in
+ * (unless that is asked for), as long as all that is known of a case is such rows. A case that was
+ * taken in otherwise has missed its deadlines for good.
+ *
  * The same file again changes nothing: a case is created once for each reference, what happened at
  * an instant that the history has is known already, and a row without an instant is known by its
  * content for as long as requests are. A column `error` is passed over: rejected rows, mended, can
@@ -46,7 +50,7 @@ typedef struct ImportOptions {
         const Kind *kind;    /* what the rows are about: */
         const Register *reg; /* one of the two */
         Actor actor;         /* its texts must outlive the import */
-        bool quiet;          /* history with its own times: nobody hears of what is past already */
+        bool escalates;      /* rows with times of their own escalate what is past already */
         void (*problem)(void *userdata, const ImportProblem *problem);
         void *userdata;
 } ImportOptions;

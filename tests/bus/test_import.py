@@ -7,7 +7,7 @@ import time
 import unittest
 
 from files import as_csv, import_file, memory_file
-from harness import REGION, BusError, FreshServiceTest, ServiceTest, needs_root
+from harness import REGION, at, BusError, FreshServiceTest, ServiceTest, needs_root
 
 OUTCOMES = ("created", "updated", "moved", "unchanged", "refused")
 
@@ -155,10 +155,10 @@ class DryRun(FreshServiceTest):
                  {"verb": "comment", "reference": "D-2", "note": "once"},
                  {"verb": "comment", "reference": "D-2", "note": "once"}]
         sequence = self.client.status()["sequence"]
-        import_file(self.client, "ticket", as_csv(rows), dry_run=True, history=True)
+        import_file(self.client, "ticket", as_csv(rows), dry_run=True)
         self.assertEqual(self.client.status()["sequence"], sequence)
         self.assertEqual(self.client.list_all("Tickets", {"ended": True}), [])
-        for options in ({"history": True}, {}):
+        for options in ({"escalate": True}, {}):
             tried, problems, _ = import_file(self.client, "ticket", as_csv(rows), dry_run=True,
                                              **options)
             done, same, _ = import_file(self.client, "ticket", as_csv(rows), **options)
@@ -199,7 +199,7 @@ class Tickets(FreshServiceTest):
     def test_a_life_in_rows(self):
         self.until("2026-03-03 10:00")
         rows = self.life()
-        job, problems, _ = import_file(self.client, "ticket", as_csv(rows), history=True)
+        job, problems, _ = import_file(self.client, "ticket", as_csv(rows))
         self.assertEqual(problems, [])
         self.assertEqual(*counts(job, created=1, moved=4))
         ticket = self.client.list_all("Tickets", {"reference": "R-1"})[0]
@@ -209,7 +209,7 @@ class Tickets(FreshServiceTest):
                          [row["verb"] for row in rows])
         # The same file again.
         sequence = self.client.status()["sequence"]
-        job, problems, _ = import_file(self.client, "ticket", as_csv(rows), history=True)
+        job, problems, _ = import_file(self.client, "ticket", as_csv(rows))
         self.assertEqual(problems, [])
         self.assertEqual(*counts(job, unchanged=5))
         self.assertEqual(self.client.status()["sequence"], sequence)
@@ -217,17 +217,43 @@ class Tickets(FreshServiceTest):
     def test_history_escalates_nobody_unless_asked(self):
         self.until("2026-03-20 09:00")
         rows = self.life()[:2]
-        import_file(self.client, "ticket", as_csv(rows), history=True)
+        import_file(self.client, "ticket", as_csv(rows))
         ticket = self.client.list_all("Tickets", {"reference": "R-1"})[0]
         self.assertEqual(self.client.escalations(ticket["id"]), [])
         self.assertTrue(ticket["overdue"])
         self.assertGreater(ticket["armed_at"], self.client.now())
         self.assertEqual(self.client.call("Notifications", "Take", "uu", 100, 60), [])
         rows = self.life("R-2")[:2]
-        import_file(self.client, "ticket", as_csv(rows))
+        import_file(self.client, "ticket", as_csv(rows), escalate=True)
         self.client.advance(self.client.now() + 1)
         loud = self.client.list_all("Tickets", {"reference": "R-2"})[0]
         self.assertNotEqual(self.client.escalations(loud["id"]), [])
+
+    def test_a_late_report_on_a_live_ticket_takes_nothing_back(self):
+        live = self.ticket(reference="R-1", type="repair")
+        self.client.move("Dispatch", live, dealer="BJ-1")
+        self.until("2026-03-02 14:00")  # the response was due at 13:00
+        rows = [{"verb": "accept", "reference": "R-1", "at": "2026-03-02T12:00:00+08:00"}]
+        before = self.client.escalations(live)
+        self.assertEqual([row["cause"] for row in before], ["warning", "rung"])
+        job, problems, _ = import_file(self.client, "ticket", as_csv(rows))
+        self.assertEqual(problems, [])
+        self.assertEqual(*counts(job, moved=1))
+        self.assertEqual(self.client.escalations(live), before)
+        self.assertTrue(self.client.get(live)["overdue"])
+
+    def test_history_ends_with_the_first_call(self):
+        """From then on a late row is a late report like any other: nothing is passed in silence."""
+        self.until("2026-03-03 10:00")
+        import_file(self.client, "ticket", as_csv(self.life()[:2]))
+        ticket = self.client.list_all("Tickets", {"reference": "R-1"})[0]["id"]
+        self.client.move("Comment", ticket, note="x")
+        self.service.stop()
+        self.service.start(at("2026-03-06 16:00"))
+        row = {"verb": "comment", "reference": "R-1", "note": "y", "at": "2026-03-03T11:00:00+08:00"}
+        import_file(self.client, "ticket", as_csv([row]))
+        self.client.advance(self.client.now() + 1)
+        self.assertGreater(len(self.client.escalations(ticket)), 2)
 
     def test_rows_without_instant_are_known_by_their_content(self):
         rows = [{"verb": "create", "reference": "R-1", "type": "consultation", "region": REGION},
