@@ -185,6 +185,11 @@ const Noun *noun_find(const char *name) {
         return NULL;
 }
 
+void nouns_each(void (*found)(void *userdata, const Noun *noun), void *userdata) {
+        for (size_t i = 0; i < ELEMENTS(nouns); i++)
+                found(userdata, &nouns[i]);
+}
+
 static bool belongs(const Command *command, const Noun *noun) {
         return command->nouns >> (noun - nouns) & 1;
 }
@@ -193,6 +198,13 @@ static bool same_verb(const char *a, const char *b) {
         for (; *a && (*a == *b || (*a == '-' && *b == '_')); a++)
                 b++;
         return !*a && !*b;
+}
+
+void verbs_each(void (*found)(void *userdata, const Noun *noun, const char *verb), void *userdata) {
+        for (size_t i = 0; i < ELEMENTS(nouns); i++)
+                for (size_t k = 0; k < ELEMENTS(commands); k++)
+                        if (commands[k].verb && belongs(&commands[k], &nouns[i]))
+                                found(userdata, &nouns[i], commands[k].verb);
 }
 
 const Command *command_find(const Noun *noun, const char *verb) {

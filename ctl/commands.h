@@ -54,6 +54,10 @@ const Noun *noun_find(const char *name);
 /* verb: NULL for a noun that is a command by itself; hyphens and underscores in it are the same. */
 const Command *command_find(const Noun *noun, const char *verb);
 
+/* Hands over every noun, and every verb of every noun that has verbs. */
+void nouns_each(void (*found)(void *userdata, const Noun *noun), void *userdata);
+void verbs_each(void (*found)(void *userdata, const Noun *noun, const char *verb), void *userdata);
+
 /* Report that there is no such thing, with what may have been meant. EX_USAGE. */
 int noun_report(const Report *report, const char *name);
 int verb_report(const Report *report, const Noun *noun, const char *verb);

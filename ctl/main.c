@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include "aftersales/version.h"
+#include "complete.h"
 #include "verbs.h"
+
+/* What the shell's completion calls. */
+#define COMPLETE_WORD "__complete"
 
 /* ---- how to write ---- */
 
@@ -145,6 +149,10 @@ int main(int argc, char **argv) {
         int rest = argc, r;
 
         text_use_locale();
+        if (argc == 3 && STREQ(argv[1], COMPLETE_WORD)) {
+                complete_write(stdout, argv[2]);
+                return 0;
+        }
         r = options_parse(&context.report, argc, argv, &options, &rest);
         if (r == 0 && options.value[OPTION_VERSION])
                 printf("aftersalesctl %s\n", AFTERSALES_VERSION);

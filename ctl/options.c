@@ -99,6 +99,14 @@ const char *option_name(OptionId id) {
 
 #define HELP_WIDTH 30
 
+void options_each(unsigned groups, void (*found)(void *userdata, const char *name, bool argument),
+                  void *userdata) {
+        for (size_t i = 0; i < _OPTION_MAX; i++)
+                if (options[i].group & groups)
+                        found(userdata, options[i].name,
+                              has_argument((OptionId)i) == required_argument);
+}
+
 void options_help(FILE *f, unsigned groups) {
         for (size_t i = 0; i < _OPTION_MAX; i++) {
                 const char *argument = options[i].argument;

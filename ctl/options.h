@@ -91,5 +91,9 @@ int options_check(const Report *report, const Options *options, unsigned groups)
 /* "request-id" */
 const char *option_name(OptionId id);
 
+/* Hands over each option of these groups, and whether it takes an argument. */
+void options_each(unsigned groups, void (*found)(void *userdata, const char *name, bool argument),
+                  void *userdata);
+
 /* Writes a line for each option of these groups. */
 void options_help(FILE *f, unsigned groups);
