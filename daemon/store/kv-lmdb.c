@@ -13,14 +13,17 @@
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "base/macro.h"
 #include "store/kv.h"
 
-#define FILE_NAME     "state.mdb"
-#define NEW_FILE_NAME "state.mdb.new"
-#define LOCK_NAME     "state.lock"
-#define MAX_READERS   16
-#define FIRST_ROOM    (256 * 1024) /* bytes free before a store is created */
+#define FILE_NAME      "state.mdb"
+#define NEW_FILE_NAME  "state.mdb.new"
+#define LOCK_NAME      "state.lock"
+#define LMDB_LOCK_NAME FILE_NAME "-lock" /* LMDB's own, of those who have it open */
+#define MAX_READERS    16
+#define FIRST_ROOM     (256 * 1024) /* bytes free before a store is created */
 /* Of the files in the state directory. */
 #define STORE_PATH_MAX 4096
 /* A disk that has not even so much left is full. */
@@ -268,6 +271,22 @@ static int lmdb_stats(Kv *kv, KvStats *ret) {
         return 0;
 }
 
+/* Compacting gives up on a store in which pages have got lost; as it is it can still be copied.
+ * LMDB makes nothing durable here. */
+static int lmdb_copy(Kv *kv, int fd) {
+        LmdbKv *l = (LmdbKv *)kv;
+        int r = mdb_env_copyfd2(l->env, fd, MDB_CP_COMPACT);
+
+        if (r < 0) {
+                if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+                        return -errno;
+                r = mdb_env_copyfd2(l->env, fd, 0);
+        }
+        if (r == 0 && fsync(fd) < 0)
+                return -errno;
+        return lmdb_errno(r);
+}
+
 /* ---- room ---- */
 
 /* Bytes of pages that were in use and are free again. */
@@ -373,6 +392,7 @@ static const KvOps lmdb_ops = {
         .seek = lmdb_seek,
         .count = lmdb_count,
         .stats = lmdb_stats,
+        .copy = lmdb_copy,
         .room = lmdb_room,
         .free = lmdb_free,
 };
@@ -390,10 +410,22 @@ static int check_size(LmdbKv *l, const char *path, Refusal *why) {
         return -EBADMSG;
 }
 
+/* What root creates here the daemon must be able to open. */
+static void give_to_owner(const char *directory, const char *name) {
+        _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct stat st;
+
+        if (geteuid() == 0 && dir >= 0 && fstat(dir, &st) == 0 &&
+            fchownat(dir, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+                log_warning("cannot give %s/%s to the owner of the directory: %s", directory, name,
+                            strerror(errno));
+}
+
 static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char *path,
                             Refusal *why) {
         unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (options->read_only ? MDB_RDONLY : 0) |
-                         (options->scratch ? MDB_NOSYNC | MDB_NOLOCK : 0);
+                         (options->scratch ? MDB_NOSYNC | MDB_NOLOCK : 0) |
+                         (options->file ? MDB_NOLOCK : 0);
         struct stat st;
         int r, fd, dead;
 
@@ -419,6 +451,8 @@ static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char 
         if (mdb_env_get_fd(l->env, &fd) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
                 return -EIO;
         mdb_reader_check(l->env, &dead);
+        if (!(flags & MDB_NOLOCK))
+                give_to_owner(options->directory, LMDB_LOCK_NAME);
         return check_size(l, path, why);
 }
 
@@ -461,12 +495,6 @@ static int open_at(const KvLmdbOptions *options, const char *path, LmdbKv **ret,
         }
         *ret = l;
         return 0;
-}
-
-static int fsync_directory(const char *directory) {
-        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 /* LMDB writes to its lock file through a mapping: without room for it that would be a SIGBUS. */
@@ -513,10 +541,10 @@ static int create_store(const KvLmdbOptions *options, const char *path, const ch
         if (r == 0 && rename(new_path, path) < 0)
                 r = -errno;
         unlink(lock);
-        return r < 0 ? r : fsync_directory(options->directory);
+        return r < 0 ? r : file_sync_directory(options->directory);
 }
 
-static int take_lock(const char *directory, int *ret, Refusal *why) {
+int kv_lmdb_lock(const char *directory, int *ret, Refusal *why) {
         _cleanup_close_ int fd = -1;
         char path[STORE_PATH_MAX];
 
@@ -532,8 +560,37 @@ static int take_lock(const char *directory, int *ret, Refusal *why) {
                 refuse(why, REFUSED_INTERNAL, "%s is in use by another aftersalesd", directory);
                 return -EBUSY;
         }
+        give_to_owner(directory, LOCK_NAME);
         *ret = TAKE_FD(fd);
         return 0;
+}
+
+int kv_lmdb_paths(const char *directory, char *ret, char *ret_new, size_t size) {
+        bool fits = snprintf(ret, size, "%s/" FILE_NAME, directory) < (int)size &&
+                    snprintf(ret_new, size, "%s/" NEW_FILE_NAME, directory) < (int)size;
+
+        return fits ? 0 : -ENAMETOOLONG;
+}
+
+/* Those who still look at the old store keep its lock file and must not share one with the daemon
+ * that will write the new: it is another database, with other numbers. */
+int kv_lmdb_replace(const char *directory, const char *keep) {
+        char path[STORE_PATH_MAX], new_path[STORE_PATH_MAX], lock[STORE_PATH_MAX];
+        int r = kv_lmdb_paths(directory, path, new_path, sizeof(path));
+
+        if (r == 0 &&
+            snprintf(lock, sizeof(lock), "%s/" LMDB_LOCK_NAME, directory) >= (int)sizeof(lock))
+                r = -ENAMETOOLONG;
+        if (r < 0)
+                return r;
+        give_to_owner(directory, NEW_FILE_NAME);
+        if (keep && link(path, keep) < 0)
+                return -errno;
+        if (unlink(lock) < 0 && errno != ENOENT)
+                return -errno;
+        if (rename(new_path, path) < 0)
+                return -errno;
+        return file_sync_directory(directory);
 }
 
 /* Its name is taken away at once: whatever becomes of the process, nothing stays. */
@@ -551,6 +608,15 @@ static int open_scratch(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
         return 0;
 }
 
+static int open_file(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
+        LmdbKv *l = NULL;
+        int r = open_at(options, options->file, &l, why);
+
+        if (r == 0)
+                *ret = &l->kv;
+        return r;
+}
+
 int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
         _cleanup_close_ int lock_fd = -1;
         char path[STORE_PATH_MAX], new_path[STORE_PATH_MAX];
@@ -558,6 +624,8 @@ int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
         LmdbKv *l = NULL;
         int r;
 
+        if (options->file)
+                return open_file(options, ret, why);
         if (strlen(options->directory) > sizeof(path) - 64)
                 return -ENAMETOOLONG;
         snprintf(path, sizeof(path), "%s/" FILE_NAME, options->directory);
@@ -565,7 +633,7 @@ int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
         if (options->scratch)
                 return open_scratch(options, ret, why);
         if (!options->read_only) {
-                r = take_lock(options->directory, &lock_fd, why);
+                r = kv_lmdb_lock(options->directory, &lock_fd, why);
                 if (r < 0)
                         return r;
                 if (stat(path, &st) < 0 && errno == ENOENT) {

@@ -48,6 +48,9 @@ typedef struct KvOps {
         int (*seek)(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key, Slice *ret_value);
         int (*count)(Kv *kv, unsigned db, uint64_t *ret);
         int (*stats)(Kv *kv, KvStats *ret);
+        /* Writes all of it, as of its newest commit, into an empty file, as small as it can be;
+         * beside whoever else writes the store. NULL: cannot. */
+        int (*copy)(Kv *kv, int fd);
         KvRoom (*room)(
                 Kv *kv); /* as it was some commits ago at most; NULL: there is always enough */
         Kv *(*free)(Kv *kv);
@@ -63,7 +66,10 @@ typedef struct KvLmdbOptions {
         unsigned n_databases;
         uint64_t map_size;
         bool read_only; /* another process' look at a live store; it must exist */
-        bool scratch;   /* a new one that nobody else sees and that is gone with the process */
+        /* Path of one that nobody else has open, such as a backup, instead of the one in the
+         * directory; it must exist. */
+        const char *file;
+        bool scratch; /* a new one that nobody else sees and that is gone with the process */
         /* Fills a store that is created, in its first transaction. */
         int (*create)(Kv *kv, void *userdata);
         /* Whether a store that is there is one of ours, before anything is written to it; NULL: any
@@ -75,3 +81,15 @@ typedef struct KvLmdbOptions {
 /* Opens the environment state.mdb in a directory, creating it crash-safely where there is none. On
  * failure the text says what is wrong and what to do. */
 int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why);
+
+/* ---- replacing a store that nobody has open ---- */
+
+/* Keeps every daemon from the store of a directory for as long as the descriptor is open. -EBUSY
+ * (which the text tells) when one has it. */
+int kv_lmdb_lock(const char *directory, int *ret, Refusal *why);
+/* Path of the store in a directory, and of the file that is to replace it. */
+int kv_lmdb_paths(const char *directory, char *ret, char *ret_new, size_t size);
+/* Puts the new file in place of the store, which is kept under another name unless that is NULL.
+ * Whenever it is cut short there is the old one or the new one. The directory must be locked. 0 or
+ * negative errno. */
+int kv_lmdb_replace(const char *directory, const char *keep);

@@ -256,6 +256,7 @@ static int open_lmdb(Store *store, const StoreOptions *options, Refusal *why) {
         unsigned n = DB_FIRST_TABLE;
         KvLmdbOptions lmdb = {
                 .directory = options->directory,
+                .file = options->file,
                 .databases = names,
                 .map_size = options->map_size,
                 .read_only = options->read_only,
@@ -520,6 +521,12 @@ uint16_t store_site(const Store *store) {
 
 int store_stats(Store *store, KvStats *ret) {
         return store->kv->ops->stats(store->kv, ret);
+}
+
+int store_copy(Store *store, int fd) {
+        const KvOps *ops = store->kv->ops;
+
+        return ops->copy ? ops->copy(store->kv, fd) : -EOPNOTSUPP;
 }
 
 void store_set_journal_keep(Store *store, int64_t keep) {

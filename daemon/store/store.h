@@ -47,6 +47,7 @@ typedef struct Table {
 
 typedef struct StoreOptions {
         const char *directory;
+        const char *file; /* of one that nobody else has open, instead; or NULL */
         uint64_t map_size;
         uint16_t site;
         int64_t journal_keep;       /* microseconds */
@@ -170,6 +171,8 @@ int store_stats(Store *store, KvStats *ret);
 /* After a restore: raises the epoch above the present one and above `above` (that of the store
  * which this one replaces, if it is known), durably. No batch may be open. 0 or negative errno. */
 int store_begin_epoch(Store *store, uint32_t above);
+/* Writes all of it, as of its newest commit, durably into an empty file. 0 or negative errno. */
+int store_copy(Store *store, int fd);
 /* How long journal records are kept from now on, in microseconds. */
 void store_set_journal_keep(Store *store, int64_t keep);
 KvRoom store_room(Store *store);

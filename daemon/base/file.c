@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+
+#define COPY_PIECE (64 * 1024)
+
+int file_sync_directory(const char *directory) {
+        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_directory(const char *path, char *ret, size_t size) {
+        const char *slash = strrchr(path, '/');
+        size_t length = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
+
+        if (length >= size)
+                return -ENAMETOOLONG;
+        memcpy(ret, slash ? path : ".", length);
+        ret[length] = '\0';
+        return 0;
+}
+
+int file_appear(const char *new_path, const char *path) {
+        char directory[4096];
+        int r = file_directory(path, directory, sizeof(directory));
+
+        if (r < 0)
+                return r;
+        if (renameat2(AT_FDCWD, new_path, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+                if (errno != EINVAL && errno != ENOSYS)
+                        return -errno;
+                /* A file system that cannot do it at once. */
+                if (access(path, F_OK) == 0)
+                        return -EEXIST;
+                if (rename(new_path, path) < 0)
+                        return -errno;
+        }
+        return file_sync_directory(directory);
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
+int file_copy(int from, int to) {
+        _cleanup_free_ uint8_t *piece = malloc(COPY_PIECE);
+        off_t at = 0;
+        int r = 0;
+
+        if (!piece)
+                return -ENOMEM;
+        while (r == 0) {
+                ssize_t n = pread(from, piece, COPY_PIECE, at);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : 0;
+                at += n;
+                r = write_all(to, piece, (size_t)n);
+        }
+        return r;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Files that appear whole and stay. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Makes durable which names are in a directory. 0 or negative errno. */
+int file_sync_directory(const char *directory);
+/* The directory that a file is in, or is to be in. -ENAMETOOLONG. */
+int file_directory(const char *path, char *ret, size_t size);
+/* Gives a file that is complete its name for good; -EEXIST when there is one of that name. */
+int file_appear(const char *new_path, const char *path);
+/* All of a file, from its beginning, to the end of another. 0 or negative errno. */
+int file_copy(int from, int to);
