@@ -36,6 +36,9 @@ void app_done(App *app);
  * CONFIG_REFUSED (see errors), negative errno. */
 int app_load_policy(App *app, ConfigErrors *errors);
 int app_open_store(App *app, bool read_only);
+/* One that nobody else has open. */
+int app_open_file(App *app, const char *file, bool read_only);
+const char *app_state_directory(const App *app);
 /* What is written is seen by nobody else and gone at the end. */
 int app_open_trial(App *app);
 
@@ -45,3 +48,16 @@ int app_warn_missing_year(void *userdata, const char *calendar, int year);
 /* For the bus: the configuration, which a preview has found to be good, comes into force whole or
  * not at all. */
 int app_reload(void *app, const char *digest, const char *by, Refusal *refusal);
+
+/* ---- files of stores ---- */
+
+typedef struct StoreFacts {
+        uint64_t records, bytes, sequence;
+        uint32_t epoch;
+} StoreFacts;
+
+/* Proves all of the file of a store that nobody else has open, in a process of its own, which a
+ * damaged one may end. Faults are told on standard output as problems. 0 or REFUSED_INTERNAL. */
+int app_prove_file(App *app, const char *file, StoreFacts *ret, Refusal *why);
+/* Its head alone. False if it cannot be read. */
+bool app_read_facts(App *app, const char *file, StoreFacts *ret);

@@ -94,7 +94,7 @@ int app_check_config(const AppOptions *options) {
 
 /* ---- store ---- */
 
-static const char *state_directory(const App *app) {
+const char *app_state_directory(const App *app) {
         return app->options->state ? app->options->state : app->policy->state_directory;
 }
 
@@ -106,9 +106,10 @@ static void say_directory(const App *app) {
                             app->options->state, app->policy->state_directory);
 }
 
-static int open_as(App *app, bool read_only, bool trial) {
+static int open_as(App *app, const char *file, bool read_only, bool trial) {
         StoreOptions options = {
-                .directory = state_directory(app),
+                .directory = app_state_directory(app),
+                .file = file,
                 .map_size = (uint64_t)app->policy->map_size,
                 .site = (uint16_t)app->policy->site,
                 .journal_keep = app->policy->journal_keep * USEC_PER_SEC,
@@ -119,7 +120,7 @@ static int open_as(App *app, bool read_only, bool trial) {
         Refusal why = {};
         int r;
 
-        if (!read_only && mkdir(options.directory, 0700) < 0 && errno != EEXIST) {
+        if (!read_only && !file && mkdir(options.directory, 0700) < 0 && errno != EEXIST) {
                 r = -errno;
                 log_error("cannot create the state directory %s: %s", options.directory,
                           strerror(-r));
@@ -132,11 +133,15 @@ static int open_as(App *app, bool read_only, bool trial) {
 }
 
 int app_open_store(App *app, bool read_only) {
-        return open_as(app, read_only, false);
+        return open_as(app, NULL, read_only, false);
+}
+
+int app_open_file(App *app, const char *file, bool read_only) {
+        return open_as(app, file, read_only, false);
 }
 
 int app_open_trial(App *app) {
-        return open_as(app, true, true);
+        return open_as(app, NULL, true, true);
 }
 
 /* A store without room to note the policy is served all the same: its cases are computed by it as
@@ -221,7 +226,7 @@ static int start_bus(App *app) {
                 .clock = &app->clock,
                 .program = app->options->program,
                 .config_path = app->options->config_path,
-                .state_directory = state_directory(app),
+                .state_directory = app_state_directory(app),
                 .reload = app_reload,
                 .reload_userdata = app,
         };

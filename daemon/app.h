@@ -18,6 +18,8 @@ typedef struct AppOptions {
         const char *config_path;
         const char *state;       /* directory that overrides the configuration's, or NULL */
         bool unit_state;         /* which systemd has chosen */
+        const char *file;        /* to write a backup to, to restore from */
+        bool force;              /* a restore may replace a store */
         const char *bus_address; /* NULL: the system bus */
         WallClock clock;
         LogTarget log_target;
@@ -30,5 +32,7 @@ int app_preview_policy(const AppOptions *options); /* helper: what this configur
 int app_simulate(const AppOptions *options);       /* helper: what would escalate */
 int app_export(const AppOptions *options);         /* helper: records into a file */
 int app_try_import(const AppOptions *options);     /* helper: what an import would do */
+int app_backup(const AppOptions *options);         /* a copy, beside a running daemon or alone */
+int app_restore(const AppOptions *options);        /* puts such a copy in place of the store */
 int app_check_store(
         const AppOptions *options); /* proves the store, beside a running daemon or alone */

@@ -28,6 +28,9 @@ static const char usage[] =
         "  --foreground          log to standard error instead of syslog (as on a terminal)\n"
         "  --check-config        check the configuration and exit: 0 good, 78 with errors\n"
         "  --check               prove the store, also beside a running daemon, and exit: 0 clean, 1 faults\n"
+        "  --backup=FILE         copy the store into a new file and prove the copy, also beside a running daemon\n"
+        "  --restore=FILE        put such a copy where the store is to be, while no daemon is running\n"
+        "  --force               with --restore: in place of a store that is there, which is kept beside\n"
         "  --introspect          print the documented D-Bus interface and exit\n"
         "  --version, --help\n";
 
@@ -35,6 +38,8 @@ enum Mode {
         MODE_RUN,
         MODE_CHECK_CONFIG,
         MODE_CHECK,
+        MODE_BACKUP,
+        MODE_RESTORE,
         MODE_INTROSPECT,
         MODE_PREVIEW_POLICY, /* helpers of a daemon that runs, no business of a user */
         MODE_SIMULATE,
@@ -64,87 +69,86 @@ static int parse_clock(const char *text, WallClock *clock) {
         return 0;
 }
 
+static int set_clock(const char *text, WallClock *clock) {
+        if (parse_clock(text, clock) == 0)
+                return 0;
+        fprintf(stderr,
+                "aftersalesd: --clock=%s: must be real, manual or manual=2026-01-05T00:00:00Z\n",
+                text);
+        return EX_USAGE + 1;
+}
+
 /* 0 to go on, else the exit status plus one. */
-static int parse_arguments(int argc, char *argv[], AppOptions *options, enum Mode *mode) {
-        static const struct option long_options[] = {
+static int take_option(int c, AppOptions *options, int *mode) {
+        switch (c) {
+        case 0: /* a mode */
+                return 0;
+        case 'c':
+                options->config_path = optarg;
+                return 0;
+        case 's':
+                options->state = optarg;
+                options->unit_state = false;
+                return 0;
+        case 'b':
+                options->bus_address = STREQ(optarg, "system") ? NULL : optarg;
+                return 0;
+        case 'k':
+                return set_clock(optarg, &options->clock);
+        case 'f':
+                options->log_target = LOG_TO_STDERR;
+                return 0;
+        case 'B':
+        case 'R':
+                *mode = c == 'B' ? MODE_BACKUP : MODE_RESTORE;
+                options->file = optarg;
+                return 0;
+        case 'F':
+                options->force = true;
+                return 0;
+        case 'V':
+                puts("aftersalesd " AFTERSALES_VERSION);
+                return EXIT_SUCCESS + 1;
+        case 'h':
+                fputs(usage, stdout);
+                return EXIT_SUCCESS + 1;
+        default:
+                fputs("Try 'aftersalesd --help'.\n", stderr);
+                return EX_USAGE + 1;
+        }
+}
+
+/* Likewise. */
+static int parse_arguments(int argc, char *argv[], AppOptions *options, int *mode) {
+        const struct option long_options[] = {
                 { "config", required_argument, NULL, 'c' },
                 { "state", required_argument, NULL, 's' },
                 { "bus", required_argument, NULL, 'b' },
                 { "clock", required_argument, NULL, 'k' },
                 { "foreground", no_argument, NULL, 'f' },
-                { "check-config", no_argument, NULL, 'C' },
-                { "check", no_argument, NULL, 'S' },
-                { "introspect", no_argument, NULL, 'I' },
-                { "preview-policy", no_argument, NULL, 'P' },
-                { "simulate", no_argument, NULL, 'M' },
-                { "export", no_argument, NULL, 'E' },
-                { "try-import", no_argument, NULL, 'T' },
+                { "check-config", no_argument, mode, MODE_CHECK_CONFIG },
+                { "check", no_argument, mode, MODE_CHECK },
+                { "backup", required_argument, NULL, 'B' },
+                { "restore", required_argument, NULL, 'R' },
+                { "force", no_argument, NULL, 'F' },
+                { "introspect", no_argument, mode, MODE_INTROSPECT },
+                { "preview-policy", no_argument, mode, MODE_PREVIEW_POLICY },
+                { "simulate", no_argument, mode, MODE_SIMULATE },
+                { "export", no_argument, mode, MODE_EXPORT },
+                { "try-import", no_argument, mode, MODE_TRY_IMPORT },
                 { "version", no_argument, NULL, 'V' },
                 { "help", no_argument, NULL, 'h' },
                 {},
         };
-        int c;
+        int c, r = 0;
 
-        while ((c = getopt_long(argc, argv, "", long_options, NULL)) >= 0)
-                switch (c) {
-                case 'c':
-                        options->config_path = optarg;
-                        break;
-                case 's':
-                        options->state = optarg;
-                        options->unit_state = false;
-                        break;
-                case 'b':
-                        options->bus_address = STREQ(optarg, "system") ? NULL : optarg;
-                        break;
-                case 'k':
-                        if (parse_clock(optarg, &options->clock) < 0) {
-                                fprintf(stderr,
-                                        "aftersalesd: --clock=%s: must be real, manual or "
-                                        "manual=2026-01-05T00:00:00Z\n",
-                                        optarg);
-                                return EX_USAGE + 1;
-                        }
-                        break;
-                case 'f':
-                        options->log_target = LOG_TO_STDERR;
-                        break;
-                case 'C':
-                        *mode = MODE_CHECK_CONFIG;
-                        break;
-                case 'S':
-                        *mode = MODE_CHECK;
-                        break;
-                case 'I':
-                        *mode = MODE_INTROSPECT;
-                        break;
-                case 'P':
-                        *mode = MODE_PREVIEW_POLICY;
-                        break;
-                case 'M':
-                        *mode = MODE_SIMULATE;
-                        break;
-                case 'E':
-                        *mode = MODE_EXPORT;
-                        break;
-                case 'T':
-                        *mode = MODE_TRY_IMPORT;
-                        break;
-                case 'V':
-                        puts("aftersalesd " AFTERSALES_VERSION);
-                        return EXIT_SUCCESS + 1;
-                case 'h':
-                        fputs(usage, stdout);
-                        return EXIT_SUCCESS + 1;
-                default:
-                        fputs("Try 'aftersalesd --help'.\n", stderr);
-                        return EX_USAGE + 1;
-                }
-        if (optind < argc) {
+        while (r == 0 && (c = getopt_long(argc, argv, "", long_options, NULL)) >= 0)
+                r = take_option(c, options, mode);
+        if (r == 0 && optind < argc) {
                 fprintf(stderr, "aftersalesd: '%s' is no option; try --help\n", argv[optind]);
                 return EX_USAGE + 1;
         }
-        return 0;
+        return r;
 }
 
 /* A unit with several state directories has them all in the variable, divided by colons; the
@@ -154,6 +158,24 @@ static char *state_from_environment(void) {
 
         return list ? strndup(list, strcspn(list, ":")) : NULL;
 }
+
+static int introspect(const AppOptions *options _unused_) {
+        bus_print_introspection(stdout);
+        return EXIT_SUCCESS;
+}
+
+static int (*const modes[])(const AppOptions *) = {
+        [MODE_RUN] = app_run,
+        [MODE_CHECK_CONFIG] = app_check_config,
+        [MODE_CHECK] = app_check_store,
+        [MODE_BACKUP] = app_backup,
+        [MODE_RESTORE] = app_restore,
+        [MODE_INTROSPECT] = introspect,
+        [MODE_PREVIEW_POLICY] = app_preview_policy,
+        [MODE_SIMULATE] = app_simulate,
+        [MODE_EXPORT] = app_export,
+        [MODE_TRY_IMPORT] = app_try_import,
+};
 
 int main(int argc, char *argv[]) {
         char program[4096] = "";
@@ -165,31 +187,12 @@ int main(int argc, char *argv[]) {
                 .unit_state = state != NULL,
                 .log_target = isatty(STDERR_FILENO) ? LOG_TO_STDERR : LOG_TO_SYSLOG,
         };
-        enum Mode mode = MODE_RUN;
+        int mode = MODE_RUN;
         int r = parse_arguments(argc, argv, &options, &mode);
 
         if (r > 0)
                 return r - 1;
         if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
                 snprintf(program, sizeof(program), "%s", argv[0]);
-        switch (mode) {
-        case MODE_CHECK_CONFIG:
-                return app_check_config(&options);
-        case MODE_CHECK:
-                return app_check_store(&options);
-        case MODE_PREVIEW_POLICY:
-                return app_preview_policy(&options);
-        case MODE_SIMULATE:
-                return app_simulate(&options);
-        case MODE_EXPORT:
-                return app_export(&options);
-        case MODE_TRY_IMPORT:
-                return app_try_import(&options);
-        case MODE_INTROSPECT:
-                bus_print_introspection(stdout);
-                return EXIT_SUCCESS;
-        case MODE_RUN:
-                break;
-        }
-        return app_run(&options);
+        return modes[mode](&options);
 }

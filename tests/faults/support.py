@@ -3,6 +3,8 @@
 much happens in little time, on the harness of tests/bus."""
 
 import pathlib
+import shutil
+import subprocess
 import sys
 import unittest
 
@@ -98,3 +100,32 @@ class FaultTest(unittest.TestCase):
 
     def assert_clean(self):
         self.assertEqual(self.service.check(), [])
+
+
+# ---- backup and restore, as commands ----
+
+class Outcome:
+    """How a command ended: its status (negative: the signal) and what it wrote."""
+
+    def __init__(self, run):
+        self.status = run.returncode
+        self.out = run.stdout
+        self.said = run.stdout + run.stderr
+        self.counts = {words[1]: int(words[2]) for words in map(str.split, run.stdout.splitlines())
+                       if len(words) == 3 and words[0] == "count"}
+
+
+def run(service, *arguments, inject=None, only=None):
+    """Runs the daemon's program; `inject` is what strace is to do to it, in calls about the path
+    `only` if that is given."""
+    command = service.command(*arguments)
+    if inject:
+        path = ["-P", only] if only else []
+        command = ["strace", "-f", "-qqq", "-o", "/dev/null", *path, "-e",
+                   "trace=" + inject.partition(":")[0], "-e", f"inject={inject}", *command]
+    return Outcome(subprocess.run(command, capture_output=True, text=True, errors="replace",
+                                  timeout=60, check=False))
+
+
+def can_inject():
+    return shutil.which("strace") is not None

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Backup: a copy of the store as of one moment, compact, proved whole before it has its name. How
+ * it goes is told on standard output as jobs want it. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+#include "app-internal.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "store/check.h"
+
+#define BACKUP_PATH_MAX 4096
+
+/* ---- proving a file ---- */
+
+/* What the process beside tells of the file. */
+typedef struct Verdict {
+        StoreFacts facts;
+        uint64_t faults;
+        char text[REFUSAL_TEXT_MAX];
+} Verdict;
+
+static void tell_fault(void *userdata _unused_, const char *line) {
+        printf("problem 0\t0\t\tInternal\t%s\n", line);
+}
+
+static int read_file(App *app, const char *file, bool prove, Verdict *verdict) {
+        StoreFacts *facts = &verdict->facts;
+        KvStats stats = {};
+        int r = app_open_file(app, file, true);
+
+        if (r < 0)
+                return r;
+        r = store_stats(app->store, &stats);
+        facts->bytes = stats.bytes_file;
+        facts->sequence = store_head(app->store)->sequence;
+        facts->epoch = store_head(app->store)->epoch;
+        if (r == 0 && prove)
+                r = store_check(app->store, tell_fault, NULL, &facts->records, &verdict->faults);
+        if (r == 0 && prove)
+                r = engine_check(app_kinds, app->store, tell_fault, NULL, &verdict->faults);
+        return r;
+}
+
+/* LMDB may end a process that follows a damaged page. No store is open in this one, so that the
+ * child has none of it. 0, the negative number of a signal, or EX_*. */
+static int read_apart(App *app, const char *file, bool prove, Verdict *verdict) {
+        _cleanup_close_ int from = -1, to = -1;
+        int ends[2], status = 0;
+        pid_t child;
+
+        assert(!app->store);
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return EX_OSERR;
+        from = ends[0];
+        to = ends[1];
+        fflush(stdout);
+        child = fork();
+        if (child < 0)
+                return EX_OSERR;
+        if (child == 0) {
+                int r = read_file(app, file, prove, verdict);
+
+                fflush(stdout);
+                _exit(r == 0 && write(to, verdict, sizeof(*verdict)) == sizeof(*verdict)
+                              ? EXIT_SUCCESS
+                              : EX_DATAERR);
+        }
+        while (waitpid(child, &status, 0) < 0)
+                if (errno != EINTR)
+                        return EX_OSERR;
+        if (WIFSIGNALED(status))
+                return -WTERMSIG(status);
+        if (WEXITSTATUS(status) != EXIT_SUCCESS)
+                return WEXITSTATUS(status);
+        return read(from, verdict, sizeof(*verdict)) == sizeof(*verdict) ? 0 : EX_OSERR;
+}
+
+int app_prove_file(App *app, const char *file, StoreFacts *ret, Refusal *why) {
+        Verdict verdict = {};
+        int r = read_apart(app, file, true, &verdict);
+
+        if (r < 0)
+                return refuse(why, REFUSED_INTERNAL,
+                              "it is so damaged that reading it was ended by "
+                              "signal %d",
+                              -r);
+        if (r > 0)
+                return refuse(why, REFUSED_INTERNAL,
+                              "it cannot be read to its end; why was logged");
+        if (verdict.faults > 0)
+                return refuse(why, REFUSED_INTERNAL, "%" PRIu64 " faults were found in it",
+                              verdict.faults);
+        *ret = verdict.facts;
+        return 0;
+}
+
+bool app_read_facts(App *app, const char *file, StoreFacts *ret) {
+        Verdict verdict = {};
+
+        if (read_apart(app, file, false, &verdict) != 0)
+                return false;
+        *ret = verdict.facts;
+        return true;
+}
+
+/* ---- the copy ---- */
+
+static int fail(int status, const char *path, const char *text) {
+        printf("failed %s: %s\n", path, text);
+        return status;
+}
+
+/* Locked, so that two backups do not write into one file. */
+static int create_new(const char *path, int *ret) {
+        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd < 0)
+                return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return -errno;
+        if (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0)
+                return -errno;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static int copy_and_prove(App *app, int fd, const char *new_path, StoreFacts *facts) {
+        Refusal why = {};
+        int r = store_copy(app->store, fd);
+
+        app->store = store_free(app->store); /* lets go of what the copy has seen */
+        if (r < 0)
+                return fail(r == -ENOSPC ? EX_CANTCREAT : EX_IOERR, new_path, strerror(-r));
+        if (app_prove_file(app, new_path, facts, &why) == 0)
+                return 0;
+        printf("failed the copy is not good: %s; nothing was kept. If --check finds faults in the "
+               "store too, restore an earlier backup\n",
+               why.text);
+        return EX_DATAERR;
+}
+
+static int back_up(App *app, const char *path) {
+        _cleanup_close_ int fd = -1;
+        char new_path[BACKUP_PATH_MAX];
+        StoreFacts facts = {};
+        int r;
+
+        if (snprintf(new_path, sizeof(new_path), "%s.new", path) >= (int)sizeof(new_path))
+                return fail(EX_CANTCREAT, path, strerror(ENAMETOOLONG));
+        if (access(path, F_OK) == 0)
+                return fail(EX_CANTCREAT, path, "there is such a file already; name a new one");
+        r = create_new(new_path, &fd);
+        if (r == -EWOULDBLOCK)
+                return fail(EX_TEMPFAIL, path, "another backup is being written to it");
+        if (r < 0)
+                return fail(EX_CANTCREAT, new_path, strerror(-r));
+        r = copy_and_prove(app, fd, new_path, &facts);
+        if (r == 0) {
+                r = file_appear(new_path, path);
+                r = r < 0 ? fail(EX_CANTCREAT, path, strerror(-r)) : 0;
+        }
+        if (r != 0) {
+                unlink(new_path);
+                return r;
+        }
+        printf("count records %" PRIu64 "\ncount bytes %" PRIu64 "\ncount sequence %" PRIu64 "\n",
+               facts.records, facts.bytes, facts.sequence);
+        return EXIT_SUCCESS;
+}
+
+int app_backup(const AppOptions *options) {
+        _cleanup_(config_errors_done) ConfigErrors errors = {};
+        _cleanup_(app_done) App app = { .options = options };
+        int r;
+
+        log_open(LOG_TO_STDERR, 0, LOG_WARNING);
+        r = digest_init();
+        if (r == 0)
+                r = app_load_policy(&app, &errors);
+        if (r != 0) {
+                puts("failed the configuration cannot be loaded; --check-config says why");
+                return EX_CONFIG;
+        }
+        r = app_open_store(&app, true);
+        if (r < 0) {
+                puts("failed the store cannot be opened; the log says why");
+                return EX_NOINPUT;
+        }
+        return back_up(&app, options->file);
+}
