@@ -23,6 +23,7 @@ typedef enum NounId {
         NOUN_FAULT,
         NOUN_IMPORT,
         NOUN_EXPORT,
+        NOUN_BACKUP,
         NOUN_RELOAD,
         NOUN_CONFIG,
         NOUN_SIMULATE,
@@ -57,6 +58,8 @@ static const Noun nouns[] = {
                           .doc = "take in the rows of a file, or tell what is wrong with them" },
         [NOUN_EXPORT] = { "export", AFTERSALES_TRANSFER,
                           .doc = "write records to a file, which can be imported again" },
+        [NOUN_BACKUP] = { "backup", AFTERSALES_BACKUPS,
+                          .doc = "copy the whole store into a new file, proved" },
         [NOUN_RELOAD] = { "reload", AFTERSALES_POLICY,
                           .doc = "read the configuration again, and bring it into force whole or "
                                  "not at all" },
@@ -153,6 +156,9 @@ static const Command commands[] = {
         { N(EXPORT), NULL, "ticket|unit|product|serial|fault [FIELD=VALUE...]", NULL, verb_export,
           FOR_FIELDS | FOR_FILES | FOR_EXPORTS, 1, 1, false },
 
+        { N(BACKUP), NULL, "", NULL, verb_backup, ROWS, 0, 0, false },
+        { N(BACKUP), "list", "", "the backups that there are, the newest first", verb_backup_list,
+          ROWS, 0, 0, false },
         { N(RELOAD), NULL, "", NULL, verb_reload, ROWS | FOR_TRYING, 0, 0, false },
         { N(CONFIG), "reload", "", "the same as reload", verb_reload, ROWS | FOR_TRYING, 0, 0,
           false },

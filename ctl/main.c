@@ -125,13 +125,13 @@ static int dispatch(Context *context, char **rest) {
         if (!context->noun)
                 return noun_report(&context->report, *rest);
         rest++;
-        command = command_find(context->noun, NULL);
-        if (!command && *rest) {
-                command = command_find(context->noun, *rest);
-                if (!command)
-                        return verb_report(&context->report, context->noun, *rest);
+        command = *rest ? command_find(context->noun, *rest) : NULL;
+        if (command)
                 rest++;
-        }
+        else
+                command = command_find(context->noun, NULL);
+        if (!command && *rest)
+                return verb_report(&context->report, context->noun, *rest);
         if (context->options->value[OPTION_HELP]) {
                 help_write(stdout, context->noun, command);
                 return 0;

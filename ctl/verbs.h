@@ -37,6 +37,10 @@ int verb_calendar_check(Context *context);
 int verb_clock_accept(Context *context);
 int verb_help(Context *context);
 
+/* backups */
+int verb_backup(Context *context);
+int verb_backup_list(Context *context);
+
 /* files */
 int verb_import(Context *context);
 int verb_export(Context *context);

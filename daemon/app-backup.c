@@ -16,6 +16,7 @@
 #include "app-internal.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "store/backups.h"
 #include "store/check.h"
 
 #define BACKUP_PATH_MAX 4096
@@ -178,9 +179,27 @@ static int back_up(App *app, const char *path) {
         return EXIT_SUCCESS;
 }
 
+/* Under a name of its own. Older ones go only now that this one is known to be good. */
+static int back_up_into(App *app, const char *directory) {
+        char path[BACKUP_PATH_MAX], bare[BACKUP_PATH_MAX];
+        int r = file_directory(directory, bare, sizeof(bare));
+
+        if (r == 0)
+                r = backups_new_path(bare, path, sizeof(path));
+        if (r < 0)
+                return fail(EX_CANTCREAT, directory, strerror(-r));
+        r = back_up(app, path);
+        if (r != 0)
+                return r;
+        printf("text name %s\n", strrchr(path, '/') + 1);
+        r = app->options->keep > 0 ? backups_prune(bare, path, app->options->keep) : 0;
+        return r < 0 ? fail(EX_CANTCREAT, directory, strerror(-r)) : EXIT_SUCCESS;
+}
+
 int app_backup(const AppOptions *options) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options };
+        size_t length;
         int r;
 
         log_open(LOG_TO_STDERR, 0, LOG_WARNING);
@@ -196,5 +215,7 @@ int app_backup(const AppOptions *options) {
                 puts("failed the store cannot be opened; the log says why");
                 return EX_NOINPUT;
         }
-        return back_up(&app, options->file);
+        length = strlen(options->file);
+        return length > 0 && options->file[length - 1] == '/' ? back_up_into(&app, options->file)
+                                                              : back_up(&app, options->file);
 }

@@ -19,6 +19,7 @@ typedef struct AppOptions {
         const char *state;       /* directory that overrides the configuration's, or NULL */
         bool unit_state;         /* which systemd has chosen */
         const char *file;        /* to write a backup to, to restore from */
+        uint32_t keep;           /* backups in its directory; 0: all */
         bool force;              /* a restore may replace a store */
         const char *bus_address; /* NULL: the system bus */
         WallClock clock;

@@ -11,6 +11,7 @@
 #include "aftersales/version.h"
 #include "app.h"
 #include "bus/bus.h"
+#include "store/backups.h"
 
 #define DEFAULT_CONFIG "/etc/aftersalesd/aftersalesd.yaml"
 
@@ -29,6 +30,7 @@ static const char usage[] =
         "  --check-config        check the configuration and exit: 0 good, 78 with errors\n"
         "  --check               prove the store, also beside a running daemon, and exit: 0 clean, 1 faults\n"
         "  --backup=FILE         copy the store into a new file and prove the copy, also beside a running daemon\n"
+        "                        (DIRECTORY/: there, named by the time; --keep=N: and remove older ones but N)\n"
         "  --restore=FILE        put such a copy where the store is to be, while no daemon is running\n"
         "  --force               with --restore: in place of a store that is there, which is kept beside\n"
         "  --introspect          print the documented D-Bus interface and exit\n"
@@ -78,6 +80,19 @@ static int set_clock(const char *text, WallClock *clock) {
         return EX_USAGE + 1;
 }
 
+static int set_keep(const char *text, uint32_t *keep) {
+        char *end;
+        unsigned long n = strtoul(text, &end, 10);
+
+        if (n < 1 || n > BACKUPS_MAX || *end) {
+                fprintf(stderr, "aftersalesd: --keep=%s: must be a number from 1 to %d\n", text,
+                        BACKUPS_MAX);
+                return EX_USAGE + 1;
+        }
+        *keep = (uint32_t)n;
+        return 0;
+}
+
 /* 0 to go on, else the exit status plus one. */
 static int take_option(int c, AppOptions *options, int *mode) {
         switch (c) {
@@ -103,6 +118,8 @@ static int take_option(int c, AppOptions *options, int *mode) {
                 *mode = c == 'B' ? MODE_BACKUP : MODE_RESTORE;
                 options->file = optarg;
                 return 0;
+        case 'K':
+                return set_keep(optarg, &options->keep);
         case 'F':
                 options->force = true;
                 return 0;
@@ -130,6 +147,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, int *mod
                 { "check", no_argument, mode, MODE_CHECK },
                 { "backup", required_argument, NULL, 'B' },
                 { "restore", required_argument, NULL, 'R' },
+                { "keep", required_argument, NULL, 'K' },
                 { "force", no_argument, NULL, 'F' },
                 { "introspect", no_argument, mode, MODE_INTROSPECT },
                 { "preview-policy", no_argument, mode, MODE_PREVIEW_POLICY },

@@ -7,7 +7,8 @@
 #include "bus/internal.h"
 
 extern const BusInterface escalations_interface, notifications_interface, calendars_interface,
-        manager_interface, jobs_interface, transfer_interface, clock_interface, policy_interface;
+        manager_interface, jobs_interface, transfer_interface, clock_interface, policy_interface,
+        backups_interface;
 
 /* Policy.Simulate. */
 int policy_simulate(BusCall *call);

@@ -44,11 +44,9 @@ static const BusInterface faults_interface = {
 };
 
 const BusInterface *const bus_interfaces[] = {
-        &manager_interface,     &jobs_interface,
-        &transfer_interface,    &tickets_interface,
-        &escalations_interface, &notifications_interface,
-        &units_interface,       &products_interface,
-        &serials_interface,     &faults_interface,
-        &calendars_interface,   &policy_interface,
-        &clock_interface,       NULL,
+        &manager_interface, &jobs_interface,        &transfer_interface,
+        &tickets_interface, &escalations_interface, &notifications_interface,
+        &units_interface,   &products_interface,    &serials_interface,
+        &faults_interface,  &calendars_interface,   &policy_interface,
+        &backups_interface, &clock_interface,       NULL,
 };

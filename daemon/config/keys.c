@@ -202,6 +202,16 @@ static const Schema log_schema = {
                             .names = facility_names, .n_names = ELEMENTS(facility_names)),
                          .fallback = "daemon", .doc = "The facility of syslog.")),
 };
+static const Schema backup_schema = {
+        .what = "the keys directory and keep",
+        .keys = KEYS(
+                KEY("directory", offsetof(Policy, backup_directory),
+                    IS(.what = "an absolute path such as /var/backups/aftersalesd",
+                       .scalar = scan_directory, .max = DIRECTORY_MAX_BYTES),
+                    .doc = "Where backups are made; backup in the store's directory if not given."),
+                KEY("keep", offsetof(Policy, backup_keep), IS(INTEGER(1, 1000)), .fallback = "7",
+                    .doc = "How many are kept; the oldest go when a new one is good.")),
+};
 static const Schema journal_schema = {
         .what = "the key keep",
         .keys = KEYS(KEY("keep", offsetof(Policy, journal_keep), IS(DURATION(HOUR, 10 * YEAR)),
@@ -258,6 +268,7 @@ const Schema policy_schema = {
                     .fallback = "Asia/Shanghai",
                     .doc = "Where days, months and years are cut, and of calendars without one."),
                 KEY("store", 0, .schema = &store_schema, .doc = "The database."),
+                KEY("backup", 0, .schema = &backup_schema, .doc = "Copies of the database."),
                 KEY("journal", 0, .schema = &journal_schema, .doc = "The journal of all changes."),
                 KEY("requests", 0, .schema = &requests_schema,
                     .doc = "Requests that may be repeated."),

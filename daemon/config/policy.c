@@ -56,6 +56,7 @@ Policy *policy_free(Policy *policy) {
         free(policy->roles);
         free(policy->access);
         free(policy->state_directory);
+        free(policy->backup_directory);
         free(policy->zone);
         free(policy);
         return NULL;

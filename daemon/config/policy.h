@@ -148,6 +148,8 @@ typedef struct Policy {
         int64_t site;            /* 0..65535, the upper 16 bits of every id */
         char *state_directory;   /* where the store lives */
         int64_t map_size;        /* bytes */
+        char *backup_directory;  /* or NULL: backup in that of the store */
+        int64_t backup_keep;     /* how many */
         int64_t journal_keep;    /* seconds */
         int64_t request_keep;    /* seconds an answer to a request id is remembered */
         char *zone;              /* in which dates are cut: months, days of attempts, sales */

@@ -38,6 +38,7 @@
         X(PERMISSION_ADMIN_CHECK, "admin.check", "check the whole store")                          \
         X(PERMISSION_ADMIN_RELOAD, "admin.reload",                                                 \
           "reload the configuration, or look what that would do")                                  \
+        X(PERMISSION_ADMIN_BACKUP, "admin.backup", "make backups and see which there are")         \
         X(PERMISSION_ADMIN_JOB, "admin.job", "see and cancel everybody's jobs")                    \
         X(PERMISSION_ADMIN_CLOCK, "admin.clock", "accept or set the clock")                        \
         X(PERMISSION_ADMIN_LOG, "admin.log", "set the log level")

@@ -19,6 +19,7 @@
 #define AFTERSALES_NOTIFICATIONS "org.aftersales1.Notifications"
 #define AFTERSALES_CALENDARS     "org.aftersales1.Calendars"
 #define AFTERSALES_POLICY        "org.aftersales1.Policy"
+#define AFTERSALES_BACKUPS       "org.aftersales1.Backups"
 
 /* What a call's dictionary may carry besides the fields of the record:
  *

@@ -66,6 +66,7 @@ METHODS = {
              "Problems": ANYBODY, "Rejects": ANYBODY},
     "Policy": {"Reload": "admin.reload", "Preview": "admin.reload", "List": "status.read",
                "Simulate": "escalation.read"},
+    "Backups": {"Create": "admin.backup", "List": "admin.backup"},
     "Clock": {"Get": "admin.clock", "Advance": "admin.clock", "Jump": "admin.clock",
               "SetSynchronised": "admin.clock"},
 }

@@ -44,7 +44,8 @@ roles:
                ticket.promise, ticket.followup, ticket.decide, ticket.void, ticket.warranty,
                escalation.read, escalation.acknowledge, notification.take, unit.read, unit.write,
                product.read, product.write, serial.read, serial.write, fault.read, fault.write,
-               personal.read, act_for, status.read, admin.check, admin.clock]
+               personal.read, act_for, status.read, admin.check, admin.backup,
+               admin.clock]
 access:
   - {{user: root, role: everything, scope: headquarters}}
 """

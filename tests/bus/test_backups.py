@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups over the bus: made as jobs, listed, the oldest removed when a new one is good."""
+
+import json
+import os
+import re
+import subprocess
+import unittest
+
+from harness import BUILD, FreshServiceTest, POLICY, TIME_LIMIT
+
+NAME = r"backup-\d{8}T\d{6}Z\.mdb"
+
+
+class Backups(FreshServiceTest):
+    def create(self):
+        return self.client.call("Jobs", "Wait", "t", self.client.call("Backups", "Create"))
+
+    def ctl(self, *arguments):
+        return subprocess.run([BUILD / "aftersalesctl", "backup", *arguments], text=True,
+                              capture_output=True, env=self.service.environment(),
+                              timeout=TIME_LIMIT, check=False)
+
+    def test_create_and_list(self):
+        self.assertEqual(self.client.call("Backups", "List"), [])
+        self.ticket()
+        sequence = self.client.status()["sequence"]
+        job = self.create()
+        self.assertEqual((job["state"], job["work"]), ("done", "backup"), job)
+        self.assertRegex(job["name"], NAME)
+        self.assertEqual(job["sequence"], sequence)
+        path = self.service.state / "backup" / job["name"]
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(path.parent.stat().st_mode & 0o777, 0o700)
+        row, = self.client.call("Backups", "List")
+        self.assertEqual((row["name"], row["bytes"]), (job["name"], path.stat().st_size))
+        self.assertEqual(job["bytes"], row["bytes"])
+        self.assertLess(abs(row["time"] / 1e6 - path.stat().st_mtime), 5)
+
+    def test_the_oldest_go(self):
+        directory = self.service.directory / "kept"
+        self.service.configure(POLICY.read_text("utf-8") +
+                               f"backup: {{directory: {directory}, keep: 3}}\n")
+        directory.mkdir()
+        old = [f"backup-2020010{day}T000000Z.mdb" for day in range(1, 6)]
+        for name in (*old, "backup-20200109T000000Z.mdb.new", "backup-20200101", "notes"):
+            (directory / name).write_bytes(b"x")
+        self.client.call("Policy", "Reload")
+        job = self.create()
+        self.assertEqual(job["state"], "done", job)
+        self.assertEqual(set(os.listdir(directory)),
+                         {job["name"], *old[-2:], "backup-20200101", "notes"})
+        self.assertEqual([row["name"] for row in self.client.call("Backups", "List")],
+                         [job["name"], old[-1], old[-2]])
+
+    def overwrite(self, path, old, new):
+        """In place: the daemon has it open."""
+        data = path.read_bytes()
+        self.assertIn(old, data)
+        with path.open("r+b") as file:
+            file.write(data.replace(old, new))
+
+    def test_nothing_goes_for_one_that_failed(self):
+        directory = self.service.state / "backup"
+        directory.mkdir()
+        old = [f"backup-202001{day:02}T000000Z.mdb" for day in range(1, 10)]
+        for name in old:
+            (directory / name).write_bytes(b"x")
+        store = self.service.state / "state.mdb"
+        for _ in range(100):
+            self.ticket(description="x" * 1000)
+        self.overwrite(store, b"x" * 1000, b"y" * 1000)
+        job = self.create()
+        self.overwrite(store, b"y" * 1000, b"x" * 1000)
+        self.assertEqual(job["state"], "failed", job)
+        self.assertIn("faults were found", job["error"])
+        self.assertGreater(job["problems"], 0)
+        self.assertEqual(set(os.listdir(directory)), set(old))
+
+    def test_two_at_once(self):
+        jobs = [self.client.call("Backups", "Create") for _ in range(2)]
+        ended = [self.client.call("Jobs", "Wait", "t", job) for job in jobs]
+        self.assertIn("done", [job["state"] for job in ended])
+        names = {job["name"] for job in ended if job["state"] == "done"}
+        self.assertEqual({row["name"] for row in self.client.call("Backups", "List")}, names)
+
+    def test_command(self):
+        made = self.ctl()
+        self.assertEqual(made.returncode, 0, made.stderr)
+        name = re.match(rf"({NAME}): \d+ records in \d+ bytes, up to change \d+, proved\n$",
+                        made.stdout)
+        self.assertTrue(name, made.stdout)
+        listed = self.ctl("list", "--json")
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        self.assertIn(name[1], json.dumps(json.loads(listed.stdout)))
+        self.assertIn(name[1], self.ctl("list").stdout)
+        (self.service.state / "backup").chmod(0o700)
+        broken = self.service.directory / "file"
+        broken.write_text("")
+        self.service.configure(POLICY.read_text("utf-8") + f"backup: {{directory: {broken}}}\n")
+        self.client.call("Policy", "Reload")
+        failed = self.ctl()
+        self.assertNotEqual(failed.returncode, 0)
+        self.assertIn("Not a directory", failed.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
