@@ -7,6 +7,7 @@
 #   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
 #   make asan       the tests under AddressSanitizer and UBSan
 #   make bench      figures
+#   make man        writes the manual pages anew
 #   make install    honours DESTDIR and prefix; make uninstall takes away what it has put there
 #
 # VARIANT=release|asan|clang chooses the build; V=1 shows the commands.
@@ -33,7 +34,7 @@ sysusersdir ?= /usr/lib/sysusers.d
 # What it takes on Debian 12; "make demo" and "make check" install what is missing.
 PACKAGES = gcc libc6-dev make pkg-config libsystemd-dev liblmdb-dev libyaml-dev libsmartcols-dev libjson-c-dev \
            libcsv-dev libgcrypt20-dev libcmocka-dev dbus tzdata python3 python3-jeepney
-PACKAGES_CHECK = clang clang-format clang-tidy cppcheck valgrind strace systemd systemd-container procps util-linux \
+PACKAGES_CHECK = mandoc clang clang-format clang-tidy cppcheck valgrind strace systemd systemd-container procps util-linux \
                  python3-hypothesis
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -183,6 +184,7 @@ run-check:
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
   'rows of files=$(PYTHON) tests/test_rows.py' \
+  'manual pages=$(PYTHON) tests/test_man.py' \
 	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus asan=env BUILD=build/asan $(PYTHON) -m unittest discover -s tests/bus' \
 	  'service=$(PYTHON) -m unittest discover -s tests/service' \
@@ -223,7 +225,12 @@ lint-tidy:
 	$(Q)printf '%s\n' $(DAEMON_SOURCES) $(CTL_SOURCES) | \
 	  xargs -P2 -n4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS) 2>/dev/null' sh
 
-# ---- figures and installation ----
+# ---- manual pages, figures and installation ----
+
+# From their prose and what the programs say of themselves.
+.PHONY: man
+man: all
+	$(Q)$(PYTHON) docs/man/generate.py $(BUILD) docs/man
 
 bench: packages
 	$(Q)$(MAKE) --no-print-directory all tests

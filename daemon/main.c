@@ -34,6 +34,7 @@ static const char usage[] =
         "  --restore=FILE        put such a copy where the store is to be, while no daemon is running\n"
         "  --force               with --restore: in place of a store that is there, which is kept beside\n"
         "  --introspect          print the documented D-Bus interface and exit\n"
+        "  --print-keys          print every key of the configuration with its meaning and exit\n"
         "  --version, --help\n";
 
 enum Mode {
@@ -43,6 +44,7 @@ enum Mode {
         MODE_BACKUP,
         MODE_RESTORE,
         MODE_INTROSPECT,
+        MODE_PRINT_KEYS,
         MODE_PREVIEW_POLICY, /* helpers of a daemon that runs, no business of a user */
         MODE_SIMULATE,
         MODE_EXPORT,
@@ -150,6 +152,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, int *mod
                 { "keep", required_argument, NULL, 'K' },
                 { "force", no_argument, NULL, 'F' },
                 { "introspect", no_argument, mode, MODE_INTROSPECT },
+                { "print-keys", no_argument, mode, MODE_PRINT_KEYS },
                 { "preview-policy", no_argument, mode, MODE_PREVIEW_POLICY },
                 { "simulate", no_argument, mode, MODE_SIMULATE },
                 { "export", no_argument, mode, MODE_EXPORT },
@@ -182,6 +185,11 @@ static int introspect(const AppOptions *options _unused_) {
         return EXIT_SUCCESS;
 }
 
+static int print_keys(const AppOptions *options _unused_) {
+        config_print_keys(stdout);
+        return EXIT_SUCCESS;
+}
+
 static int (*const modes[])(const AppOptions *) = {
         [MODE_RUN] = app_run,
         [MODE_CHECK_CONFIG] = app_check_config,
@@ -189,6 +197,7 @@ static int (*const modes[])(const AppOptions *) = {
         [MODE_BACKUP] = app_backup,
         [MODE_RESTORE] = app_restore,
         [MODE_INTROSPECT] = introspect,
+        [MODE_PRINT_KEYS] = print_keys,
         [MODE_PREVIEW_POLICY] = app_preview_policy,
         [MODE_SIMULATE] = app_simulate,
         [MODE_EXPORT] = app_export,
