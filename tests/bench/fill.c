@@ -184,6 +184,9 @@ int main(int argc, char *argv[]) {
                 options.journal_keep = f.policy->journal_keep * USEC_PER_SEC;
                 r = store_open(&options, &f.store, &f.refusal);
         }
+        /* As the daemon does at its start, which then has nothing to compute anew. */
+        if (r == 0)
+                r = engine_enter(f.engine, f.store, "daemon", f.now);
         if (r == 0)
                 r = fill(&f, strtoull(argv[3], NULL, 10));
         if (r != 0)
