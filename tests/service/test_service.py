@@ -10,6 +10,7 @@ import guest
 from guest import Guest, make, own_mounts, wait_for
 
 UNIT = "aftersalesd.service"
+TIMER = "aftersalesd-backup.timer"
 DROP_IN = "/run/systemd/system/aftersalesd.service.d/test.conf"
 CONFIG = "/etc/aftersalesd/aftersalesd.yaml"
 OBJECT = ("org.aftersales1", "/org/aftersales1")
@@ -374,9 +375,22 @@ class Service(GuestTest):
         self.assert_healthy()
 
     def test_enabled(self):
+        """With the service its timer."""
         self.run_in("systemctl", "enable", UNIT)
-        self.addCleanup(self.run_in, "systemctl", "disable", UNIT)
+        self.addCleanup(self.run_in, "systemctl", "disable", "--now", UNIT, TIMER)
         self.assertEqual(self.say("systemctl", "is-enabled", UNIT), "enabled")
+        self.assertEqual(self.say("systemctl", "is-enabled", TIMER), "enabled")
+        self.run_in("systemctl", "start", TIMER)
+        self.assertRegex(self.say("systemctl", "list-timers"),
+                         r"aftersalesd-backup\.timer +aftersalesd-backup\.service")
+
+    def test_backup(self):
+        self.run_in("systemctl", "start", "aftersalesd-backup.service")
+        files = self.say("find", "/var/lib/aftersalesd/backup", "-type", "f", "-size", "+0",
+                         "-printf", "%u %m %p\\n").splitlines()
+        self.assertTrue(files)
+        for line in files:
+            self.assertRegex(line, r"^aftersalesd 600 ")
 
 
 class Removal(GuestTest):
