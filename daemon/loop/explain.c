@@ -184,17 +184,20 @@ static int find_version(const Explaining *x, PolicyVersion *ret) {
         return r;
 }
 
-/* "4h", "1h30m", as it stands in the configuration. */
+/* "4h", "30m", "1h30m", "90s", as it stands in the configuration. */
 static void target_text(const Clock *clock, char text[static NAME_MAX_BYTES]) {
-        int64_t minutes = clock->target / 60;
+        int64_t hours = clock->target / 3600, minutes = clock->target / 60 % 60;
 
         if (clock->fixed_at)
                 snprintf(text, NAME_MAX_BYTES, "a fixed time");
-        else if (minutes % 60)
-                snprintf(text, NAME_MAX_BYTES, "target %" PRId64 "h%" PRId64 "m", minutes / 60,
-                         minutes % 60);
+        else if (clock->target % 60)
+                snprintf(text, NAME_MAX_BYTES, "target %" PRId64 "s", clock->target);
+        else if (hours == 0)
+                snprintf(text, NAME_MAX_BYTES, "target %" PRId64 "m", minutes);
+        else if (minutes == 0)
+                snprintf(text, NAME_MAX_BYTES, "target %" PRId64 "h", hours);
         else
-                snprintf(text, NAME_MAX_BYTES, "target %" PRId64 "h", minutes / 60);
+                snprintf(text, NAME_MAX_BYTES, "target %" PRId64 "h%" PRId64 "m", hours, minutes);
 }
 
 /* Calendar and ladder are known of a policy that counts time as the one in force. */
