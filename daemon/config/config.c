@@ -7,8 +7,11 @@
 
 #include "base/zone.h"
 #include "config/config-internal.h"
+#include "config/dropins.h"
 #include "config/keys.h"
+#include "config/show.h"
 #include "config/source.h"
+#include "config/tree.h"
 
 /* ---- the load ------------------------------------------------------------------------------ */
 
@@ -65,15 +68,20 @@ static char *path_join(const char *directory, const char *name) {
         return asprintf(&path, "%s%s", directory, name) < 0 ? NULL : path;
 }
 
-/* Checks a source and reads it along its schema. 0, CONFIG_REFUSED, -EBADMSG (refused, and not to
- * the end), -ENOMEM. */
-static int walk_source(ConfigErrors *errors, size_t file, const Schema *schema, void *target,
-                       void *context) {
-        int result = source_check(errors, file), r;
+/* Checks a source and reads it along its schema. 0, CONFIG_REFUSED, -ENOMEM. */
+static int walk_included(const Walker *w, size_t file, const Schema *schema, void *target) {
+        _cleanup_(cleanup_tree_free) Tree *tree = NULL;
+        int result = source_check(w->errors, file, true), r = 0;
+        size_t n_events = 0;
 
-        if (result < 0)
-                return result;
-        r = schema_walk(schema, target, errors, file, context);
+        if (result == -EBADMSG)
+                return CONFIG_REFUSED;
+        r = tree_read(w->errors, file, &n_events, &tree);
+        if (r == -EBADMSG)
+                result = CONFIG_REFUSED;
+        else if (r < 0)
+                return r;
+        r = tree ? schema_walk(schema, target, w->errors, tree, w->context) : 0;
         return r < 0 ? r : result | r;
 }
 
@@ -87,14 +95,13 @@ int config_include(Walker *w, const Schema *s, const char *name, const Schema *o
         path = path_join(name[0] == '/' ? "" : loading->directory, name);
         if (!path)
                 return -ENOMEM;
-        r = source_add(w->errors, path, &file);
+        r = source_add(w->errors, path, true, &file);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
                 return walker_refuse(w, "'%s' cannot be read: %s; write %s", path,
                                      source_problem(r), s->what);
-        r = walk_source(w->errors, file, of_file, target, w->context);
-        return r == -EBADMSG ? CONFIG_REFUSED : r;
+        return walk_included(w, file, of_file, target);
 }
 
 /* ---- what the whole must fulfil ------------------------------------------------------------- */
@@ -141,11 +148,10 @@ static void check_references(const Loading *loading) {
                 definition_names(loading->policy, reference->definition, names);
                 if (is_listed(names, reference->name))
                         continue;
-                config_error_add(loading->errors, reference->place.line, reference->place.column,
-                                 reference->path, "there is no %s '%s'; %s",
-                                 words[reference->definition], reference->name,
-                                 names[0] ? config_advise(reference->name, names, advice)
-                                          : "define it");
+                config_error_add(
+                        loading->errors, reference->place, reference->path,
+                        "there is no %s '%s'; %s", words[reference->definition], reference->name,
+                        names[0] ? config_advise(reference->name, names, advice) : "define it");
         }
 }
 
@@ -174,7 +180,7 @@ static void check_targets(const Loading *loading) {
                         continue;
                 snprintf(path, sizeof(path), "targets.%s.%s.%s", target->kind, target->type,
                          target->priority);
-                config_error_add(loading->errors, target->line, target->column, path,
+                config_error_add(loading->errors, target->place, path,
                                  "no %s is given; write one here or for the type default",
                                  target->calendar || fallback->calendar ? "ladder" : "calendar");
         }
@@ -261,8 +267,7 @@ static int loading_finish(const Loading *loading) {
                 return r;
         check_references(loading);
         if (policy->n_targets > TARGETS_MAX)
-                config_error_add(loading->errors, policy->targets[TARGETS_MAX].line,
-                                 policy->targets[TARGETS_MAX].column, "targets",
+                config_error_add(loading->errors, policy->targets[TARGETS_MAX].place, "targets",
                                  "there are %zu targets; write at most %d", policy->n_targets,
                                  TARGETS_MAX);
         /* An entry that could not be read would make others look incomplete. */
@@ -278,10 +283,20 @@ static int loading_finish(const Loading *loading) {
         return sources_digest(loading->errors, policy->digest);
 }
 
+static int show(const Loading *loading, const Tree *tree) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ELEMENTS(loading->policy->shown); i++)
+                r = show_config(&policy_schema, tree, loading->errors, i > 0,
+                                &loading->policy->shown[i]);
+        return r;
+}
+
 int config_load(const char *path, ConfigErrors *errors, Policy **ret) {
         _cleanup_(loading_done) Loading loading = { .errors = errors };
+        _cleanup_(cleanup_tree_free) Tree *tree = NULL;
         const char *slash = strrchr(path, '/');
-        size_t file;
+        bool whole;
         int r;
 
         assert(errors->n_sources == 0);
@@ -289,20 +304,21 @@ int config_load(const char *path, ConfigErrors *errors, Policy **ret) {
         loading.directory = strndup(path, slash ? (size_t)(slash + 1 - path) : 0);
         if (!loading.policy || !loading.directory)
                 return -ENOMEM;
-        r = source_add(errors, path, &file);
-        if (r == -ENOMEM)
+        r = dropins_read(errors, path, loading.directory, &tree);
+        if (r < 0 && r != -EBADMSG)
                 return r;
-        if (r < 0) {
-                config_error_add(errors, 0, 0, "", "the file cannot be read: %s",
-                                 source_problem(r));
+        whole = r == 0;
+        r = tree ? schema_walk(&policy_schema, loading.policy, errors, tree, &loading) : 0;
+        if (r < 0)
+                return r;
+        if (!whole)
                 return CONFIG_REFUSED;
-        }
-        r = walk_source(errors, file, &policy_schema, loading.policy, &loading);
-        if (r >= 0)
-                r = loading_finish(&loading);
+        r = loading_finish(&loading);
+        if (r == 0)
+                r = show(&loading, tree);
         if (r == 0)
                 *ret = TAKE_PTR(loading.policy);
-        return r == -EBADMSG ? CONFIG_REFUSED : r;
+        return r;
 }
 
 static void print_keys(const Schema *s, const char *path, FILE *file) {

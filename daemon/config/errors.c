@@ -113,13 +113,12 @@ void config_message_add(ConfigErrors *errors, ConfigMessages *messages, ConfigPl
         messages->list[at] = (ConfigMessage){ place, TAKE_PTR(text), excerpt_new(source, place) };
 }
 
-void config_error_add(ConfigErrors *errors, int line, int column, const char *path,
-                      const char *format, ...) {
+void config_error_add(ConfigErrors *errors, ConfigPlace place, const char *path, const char *format,
+                      ...) {
         va_list arguments;
 
         va_start(arguments, format);
-        config_message_add(errors, &errors->errors, (ConfigPlace){ 0, line, column }, path, format,
-                           arguments);
+        config_message_add(errors, &errors->errors, place, path, format, arguments);
         va_end(arguments);
 }
 

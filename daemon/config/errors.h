@@ -21,6 +21,8 @@ typedef struct ConfigPlace {
         int line, column;
 } ConfigPlace;
 
+#define CONFIG_NOWHERE ((ConfigPlace){}) /* the configuration as a whole */
+
 typedef struct ConfigMessage {
         ConfigPlace place;
         char *text;    /* "file:line:column: path.to.key: what is wrong; what would be right" */
@@ -44,15 +46,15 @@ typedef struct ConfigSource {
 typedef struct ConfigErrors {
         ConfigMessages errors;   /* any of these, and the file is refused */
         ConfigMessages warnings; /* e.g. a user this machine does not know */
-        ConfigSource *sources;   /* what was read: the configuration file, then holiday files */
+        ConfigSource *sources;   /* what was read: the file, drop-ins, holiday files */
         size_t n_sources;
 } ConfigErrors;
 
-/* Adds what somebody above found wrong in the configuration file of the load, for example at the
- * line and column that a TargetSpec carries; line 0 when it is about no line. Without a load (a
- * policy made by hand) the file is called "configuration". */
-void config_error_add(ConfigErrors *errors, int line, int column, const char *path,
-                      const char *format, ...) _printf_(5, 6);
+/* Adds what somebody above found wrong in the configuration, for example at the place that a
+ * TargetSpec carries; CONFIG_NOWHERE when it is about none. Without a load (a policy made by hand)
+ * the file is called "configuration". */
+void config_error_add(ConfigErrors *errors, ConfigPlace place, const char *path, const char *format,
+                      ...) _printf_(4, 5);
 
 /* Adds a message to one of the two lists; path "" when it is about no key. Never fails: a message
  * for which there is no room or memory counts in n_more. */

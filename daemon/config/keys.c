@@ -111,16 +111,14 @@ static int begin_target(Walker *w, void *element, const char *key) {
         target->kind = strdup(w->steps[1].key);
         target->type = strdup(w->steps[2].key);
         target->priority = strdup(key);
-        target->line = w->place.line;
-        target->column = w->place.column;
+        target->place = w->place;
         return target->kind && target->type && target->priority ? 0 : -ENOMEM;
 }
 
 static int begin_clock(Walker *w, void *element, const char *key) {
         TargetClock *clock = element;
 
-        clock->line = w->place.line;
-        clock->column = w->place.column;
+        clock->place = w->place;
         return keys_begin_named(w, element, key);
 }
 

@@ -58,6 +58,8 @@ Policy *policy_free(Policy *policy) {
         free(policy->state_directory);
         free(policy->backup_directory);
         free(policy->zone);
+        free(policy->shown[0]);
+        free(policy->shown[1]);
         free(policy);
         return NULL;
 }

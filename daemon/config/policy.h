@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The policy: everything the configuration file says, as plain data without behaviour. It is built
+/* The policy: everything the configuration says, as plain data without behaviour. It is built
  * once by config_load() and never changed afterwards; a reload builds another one beside it. */
 
 #include <stdbool.h>
@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "aftersales/limits.h"
+#include "config/errors.h"
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
@@ -91,8 +92,8 @@ typedef struct LadderSpec {
  * and clocks exist is the business of the case engine, which resolves these names at start. */
 typedef struct TargetClock {
         char *clock;
-        int64_t seconds;  /* of the calendar */
-        int line, column; /* where its name stands in the configuration file */
+        int64_t seconds;   /* of the calendar */
+        ConfigPlace place; /* of its name */
 } TargetClock;
 
 typedef struct TargetSpec {
@@ -104,7 +105,7 @@ typedef struct TargetSpec {
         char *ladder;   /* likewise */
         TargetClock *clocks;
         size_t n_clocks;
-        int line, column; /* where its priority stands in the configuration file */
+        ConfigPlace place; /* of its priority */
 } TargetSpec;
 
 /* ---- tickets ------------------------------------------------------------------------------- */
@@ -143,8 +144,9 @@ typedef struct AccessRule {
 /* ---- all of it ----------------------------------------------------------------------------- */
 
 typedef struct Policy {
-        uint8_t digest[32];      /* SHA-256 over the bytes of the configuration file and then
+        uint8_t digest[32];      /* SHA-256 over the configuration file, its drop-ins and then
                                   * its holiday files in order: the policy version */
+        char *shown[2];          /* the whole as YAML: without and with where each value stands */
         int64_t site;            /* 0..65535, the upper 16 bits of every id */
         char *state_directory;   /* where the store lives */
         int64_t map_size;        /* bytes */

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/zone.h"
 #include "config/policy.h"
+#include "config/tree.h"
 
 /* ---- names, texts and words ----------------------------------------------------------------- */
 
@@ -98,7 +99,7 @@ int scalar_bit(Walker *w, const Schema *s, const char *text, void *target) {
 
 /* What YAML takes for a text because of its quotes. */
 static bool is_quoted(const Walker *w) {
-        return w->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+        return !w->node->plain;
 }
 
 int scalar_bool(Walker *w, const Schema *s, const char *text, void *target) {

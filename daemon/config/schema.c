@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "config/tree.h"
 
 int schema_refuse_value(Walker *w, const Schema *s, const char *text, const char *problem) {
         char shown[SHOWN_SIZE];
@@ -16,21 +17,20 @@ int schema_refuse_value(Walker *w, const Schema *s, const char *text, const char
 
 /* ---- nodes ---------------------------------------------------------------------------------
  *
- * walk_node() and all it calls begin at the first event of a node and end at its last. They answer
- * 0, CONFIG_REFUSED (something in the node was wrong and is noted) or negative (the walk ends). */
+ * walk_node() and all it calls read w->node. They answer 0, CONFIG_REFUSED (something in the node
+ * was wrong and is noted) or -ENOMEM. */
 
 static int walk_node(Walker *w, const Schema *s, void *target);
 static int walk_fallback(Walker *w, const SchemaKey *key, void *target);
 
 static int walk_scalar(Walker *w, const Schema *s, void *target) {
-        const char *text = (const char *)w->event.data.scalar.value;
-        size_t size = w->event.data.scalar.length, position;
-        bool plain = w->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+        const char *text = w->node->text;
+        size_t position;
 
-        walker_locate(w);
-        if (plain && (size == 0 || STREQ(text, "~") || strcasecmp(text, "null") == 0))
+        w->place = w->node->place;
+        if (w->node->plain && (!*text || STREQ(text, "~") || strcasecmp(text, "null") == 0))
                 return walker_refuse(w, "there is no value; write %s", s->what);
-        if (text_check(text, size, false, &position) != TEXT_OK)
+        if (text_check(text, w->node->size, false, &position) != TEXT_OK)
                 return walker_refuse(w,
                                      "there is a line break or another control character in the "
                                      "value; write %s",
@@ -67,9 +67,7 @@ static int walk_element(Walker *w, const Schema *s, const Schema *of, void *pare
         }
         if (s->array.begin)
                 r = s->array.begin(w, element, key);
-        if (r < 0)
-                return r;
-        return r > 0 ? walker_skip(w) : walk_node(w, of, (char *)element + s->array.value);
+        return r != 0 ? r : walk_node(w, of, (char *)element + s->array.value);
 }
 
 /* Whether the element at that position is one too many; says so once. */
@@ -80,66 +78,40 @@ static bool refuse_too_many(Walker *w, const Schema *s, size_t position) {
 }
 
 static int walk_list(Walker *w, const Schema *s, void *target) {
+        const Tree *list = w->node;
         ConfigPlace place = w->place;
         int r, result = 0;
 
-        for (size_t i = 0;; i++) {
+        for (size_t i = 0; i < list->n; i++) {
                 walker_push(w, NULL, i);
-                r = walker_next(w);
-                if (r < 0)
-                        return r;
-                if (w->event.type == YAML_SEQUENCE_END_EVENT)
-                        break;
-                walker_locate(w);
-                r = refuse_too_many(w, s, i) ? walker_skip(w)
+                w->node = list->children[i];
+                w->place = w->node->place;
+                r = refuse_too_many(w, s, i) ? CONFIG_REFUSED
                                              : walk_element(w, s, s->items, target, NULL);
                 walker_pop(w);
                 if (r < 0)
                         return r;
                 result |= r;
         }
-        walker_pop(w);
         w->place = place;
         return result == 0 && s->check ? s->check(w, target) : result;
 }
 
-/* The keys that a map has had so far. */
-typedef struct GivenKey {
-        char *key;
-        int line;
-        bool meant; /* was written wrong, so that its absence need not be told */
-} GivenKey;
+/* A map on the way. */
+typedef struct MapWalk {
+        const Tree *map;
+        const Schema *schema;
+        const char *meant[SCHEMA_NAMES_MAX]; /* keys that were written wrong, so that their absence
+                                              * need not be told */
+        size_t n_meant;
+        size_t n_free; /* keys that are not in the schema's table */
+} MapWalk;
 
-typedef struct GivenKeys {
-        GivenKey *list;
-        size_t n;
-        size_t n_free; /* of them not in the schema's table */
-} GivenKeys;
-
-static void given_keys_done(GivenKeys *given) {
-        for (size_t i = 0; i < given->n; i++)
-                free(given->list[i].key);
-        free(given->list);
-}
-
-static GivenKey *given_key(const GivenKeys *given, const char *key) {
-        for (size_t i = 0; i < given->n; i++)
-                if (STREQ(given->list[i].key, key))
-                        return &given->list[i];
-        return NULL;
-}
-
-static int given_keys_add(GivenKeys *given, const char *key, int line, bool meant) {
-        GivenKey *list = realloc(given->list, (given->n + 1) * sizeof(*list));
-
-        if (!list)
-                return -ENOMEM;
-        given->list = list;
-        list[given->n] = (GivenKey){ strdup(key), line, meant };
-        if (!list[given->n].key)
-                return -ENOMEM;
-        given->n++;
-        return 0;
+static bool is_meant(const MapWalk *m, const char *key) {
+        for (size_t i = 0; i < m->n_meant; i++)
+                if (STREQ(m->meant[i], key))
+                        return true;
+        return false;
 }
 
 static const SchemaKey *schema_find(const Schema *s, const char *key) {
@@ -149,99 +121,58 @@ static const SchemaKey *schema_find(const Schema *s, const char *key) {
         return NULL;
 }
 
-static int refuse_unknown_key(Walker *w, const Schema *s, const char *key, GivenKeys *given) {
+static int refuse_unknown_key(Walker *w, MapWalk *m, const char *key) {
         const char *names[SCHEMA_NAMES_MAX + 1] = {}, *nearest;
         char advice[CONFIG_ADVICE_SIZE];
         size_t n = 0;
-        int r;
 
         if (STREQ(key, "<<"))
                 return walker_refuse(w, "a merge key is not allowed; write the keys out");
-        for (const SchemaKey *k = s->keys; k->key; k++) {
+        for (const SchemaKey *k = m->schema->keys; k && k->key; k++) {
                 assert(n < SCHEMA_NAMES_MAX);
                 names[n++] = k->key;
         }
-        walker_refuse(w, "this key is unknown; %s", config_advise(key, names, advice));
         nearest = text_nearest(key, names);
-        r = nearest ? given_keys_add(given, nearest, w->place.line, true) : 0;
-        return r < 0 ? r : CONFIG_REFUSED;
+        if (nearest && !is_meant(m, nearest))
+                m->meant[m->n_meant++] = nearest;
+        return walker_refuse(w, "this key is unknown; %s", config_advise(key, names, advice));
 }
 
-/* Whether the key may stand here, noting that it did. */
-static int accept_key(Walker *w, const Schema *s, const char *key, bool known, GivenKeys *given) {
-        GivenKey *before;
-
-        if (!known && (!s->others || STREQ(key, "<<")))
-                return refuse_unknown_key(w, s, key, given);
-        if (!known && refuse_too_many(w, s, given->n_free++))
-                return CONFIG_REFUSED;
-        before = given_key(given, key);
-        if (!before)
-                return given_keys_add(given, key, w->place.line, false);
-        if (!before->meant)
-                return walker_refuse(w, "this key is already in line %d; remove one of the two",
-                                     before->line);
-        *before = (GivenKey){ before->key, w->place.line, false };
-        return 0;
-}
-
-static int walk_value(Walker *w, const Schema *s, void *target, const char *key, GivenKeys *given) {
+static int walk_value(Walker *w, MapWalk *m, void *target) {
+        const Schema *s = m->schema;
+        const char *key = w->node->key;
         const SchemaKey *known = schema_find(s, key);
-        int r;
 
-        r = accept_key(w, s, key, known, given);
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return walker_skip(w);
-        if (!known)
-                return walk_element(w, s, s->others, target, key);
-        return walk_node(w, known->schema, (char *)target + known->offset);
+        if (known)
+                return walk_node(w, known->schema, (char *)target + known->offset);
+        if (!s->others || STREQ(key, "<<"))
+                return refuse_unknown_key(w, m, key);
+        if (refuse_too_many(w, s, m->n_free++))
+                return CONFIG_REFUSED;
+        return walk_element(w, s, s->others, target, key);
 }
 
-static bool is_word(const yaml_event_t *event) {
-        const char *text;
-        size_t position;
-
-        if (event->type != YAML_SCALAR_EVENT)
-                return false;
-        text = (const char *)event->data.scalar.value;
-        return *text && text_check(text, event->data.scalar.length, false, &position) == TEXT_OK;
-}
-
-/* From the event of a key to the last of its value. */
-static int walk_entry(Walker *w, const Schema *s, void *target, GivenKeys *given) {
-        _cleanup_free_ char *key = NULL;
+static int walk_entry(Walker *w, MapWalk *m, void *target) {
         int r;
 
-        walker_locate(w);
-        if (!is_word(&w->event)) {
-                walker_refuse(w, "this cannot be a key; write a word and a colon");
-                r = walker_skip(w);
-                if (r > 0)
-                        r = walker_next(w);
-                return r < 0 ? r : walker_skip(w);
-        }
-        key = strdup((const char *)w->event.data.scalar.value);
-        if (!key)
-                return -ENOMEM;
-        walker_push(w, key, 0);
-        r = walker_next(w);
-        if (r == 0)
-                r = walk_value(w, s, target, key, given);
+        w->place = w->node->key_place;
+        if (!w->node->key)
+                return walker_refuse(w, "this cannot be a key; write a word and a colon");
+        walker_push(w, w->node->key, 0);
+        r = walk_value(w, m, target);
         walker_pop(w);
         return r;
 }
 
 /* Everything that a map, or a missing one, has not given. */
-static int walk_missing(Walker *w, const Schema *s, void *target, const GivenKeys *given) {
+static int walk_missing(Walker *w, const MapWalk *m, void *target) {
         ConfigPlace place = w->place;
         int r, result = 0;
 
-        for (const SchemaKey *k = s->keys; k && k->key; k++) {
+        for (const SchemaKey *k = m->schema->keys; k && k->key; k++) {
                 void *field = (char *)target + k->offset;
 
-                if (given_key(given, k->key))
+                if ((m->map && tree_find(m->map, k->key)) || is_meant(m, k->key))
                         continue;
                 walker_push(w, k->key, 0);
                 if (k->required)
@@ -249,7 +180,7 @@ static int walk_missing(Walker *w, const Schema *s, void *target, const GivenKey
                 else if (k->fallback)
                         r = walk_fallback(w, k, field);
                 else
-                        r = walk_missing(w, k->schema, field, &(const GivenKeys){});
+                        r = walk_missing(w, &(const MapWalk){ .schema = k->schema }, field);
                 walker_pop(w);
                 w->place = place;
                 if (r < 0)
@@ -260,23 +191,21 @@ static int walk_missing(Walker *w, const Schema *s, void *target, const GivenKey
 }
 
 static int walk_map(Walker *w, const Schema *s, void *target) {
-        _cleanup_(given_keys_done) GivenKeys given = {};
+        MapWalk m = { .map = w->node, .schema = s };
         ConfigPlace place = w->place;
         int r, result = 0;
 
-        for (;;) {
-                r = walker_next(w);
-                if (r < 0)
-                        return r;
-                if (w->event.type == YAML_MAPPING_END_EVENT)
-                        break;
-                r = walk_entry(w, s, target, &given);
+        for (size_t i = 0; i < m.map->n; i++) {
+                w->node = m.map->children[i];
+                r = walk_entry(w, &m, target);
                 if (r < 0)
                         return r;
                 result |= r;
         }
         w->place = place;
-        r = walk_missing(w, s, target, &given);
+        if (m.map->cut) /* what is missing may stand further down */
+                return CONFIG_REFUSED;
+        r = walk_missing(w, &m, target);
         if (r < 0)
                 return r;
         result |= r;
@@ -286,86 +215,41 @@ static int walk_map(Walker *w, const Schema *s, void *target) {
 static int walk_node(Walker *w, const Schema *s, void *target) {
         const char *problem;
 
-        switch (w->event.type) {
-        case YAML_SCALAR_EVENT:
+        switch (w->node->type) {
+        case TREE_SCALAR:
                 return walk_scalar(w, s, target);
-        case YAML_SEQUENCE_START_EVENT:
+        case TREE_LIST:
                 if (s->items)
                         return walk_list(w, s, target);
                 problem = "a list";
                 break;
-        case YAML_MAPPING_START_EVENT:
+        case TREE_MAP:
                 if (s->keys || s->others)
                         return walk_map(w, s, target);
                 problem = "a map";
                 break;
-        default: /* an alias, which is noted */
+        case TREE_ALIAS: /* noted */
+        default:
                 return CONFIG_REFUSED;
         }
-        walker_locate(w);
-        walker_refuse(w, "%s cannot stand here; write %s", problem, s->what);
-        return walker_skip(w);
+        w->place = w->node->place;
+        return walker_refuse(w, "%s cannot stand here; write %s", problem, s->what);
 }
 
-/* ---- files --------------------------------------------------------------------------------- */
-
-static int walk_document(Walker *w, const Schema *s, void *target) {
-        int r, result;
-
-        r = walker_next(w); /* the start of the stream */
-        if (r == 0)
-                r = walker_next(w);
-        if (r < 0)
-                return r;
-        if (w->event.type == YAML_STREAM_END_EVENT)
-                return walker_end(w, "the file is empty; write the configuration into it");
-        r = walker_next(w);
-        if (r < 0)
-                return r;
-        walker_locate(w);
-        result = walk_node(w, s, target);
-        if (result < 0)
-                return result;
-        r = walker_next(w); /* the end of the document */
-        if (r == 0)
-                r = walker_next(w);
-        if (r < 0)
-                return r;
-        if (w->event.type != YAML_STREAM_END_EVENT)
-                return walker_end(w, "a second document begins here; write one file for each");
-        return result;
-}
-
-static int walk_text(Walker *w, const Schema *s, void *target, const char *text, size_t size) {
-        int r;
-
-        if (!yaml_parser_initialize(&w->parser))
-                return -ENOMEM;
-        yaml_parser_set_encoding(&w->parser, YAML_UTF8_ENCODING);
-        yaml_parser_set_input_string(&w->parser, (const yaml_char_t *)text, size);
-        r = walk_document(w, s, target);
-        yaml_event_delete(&w->event);
-        yaml_parser_delete(&w->parser);
-        return r;
-}
-
-/* A fallback is read like the file, by a walker of its own that stands where the map stands. */
+/* A fallback is read like the file; it stands where the map stands. */
 static int walk_fallback(Walker *w, const SchemaKey *key, void *target) {
-        Walker inner = {
-                .errors = w->errors,
-                .context = w->context,
-                .place = w->place,
-                .n_steps = w->n_steps,
-                .fallback = true,
-        };
+        _cleanup_(cleanup_tree_free) Tree *tree = NULL;
+        int r = tree_read_builtin(key->fallback, w->errors, w->place, &tree);
 
-        memcpy(inner.steps, w->steps, sizeof(inner.steps));
-        return walk_text(&inner, key->schema, target, key->fallback, strlen(key->fallback));
+        if (r < 0)
+                return r;
+        w->node = tree;
+        return walk_node(w, key->schema, target);
 }
 
-int schema_walk(const Schema *s, void *target, ConfigErrors *errors, size_t file, void *context) {
-        const ConfigSource *source = &errors->sources[file];
-        Walker w = { .errors = errors, .context = context, .place = { file, 1, 1 } };
+int schema_walk(const Schema *s, void *target, ConfigErrors *errors, const Tree *tree,
+                void *context) {
+        Walker w = { .errors = errors, .context = context, .place = tree->place, .node = tree };
 
-        return walk_text(&w, s, target, source->text, source->size);
+        return walk_node(&w, s, target);
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 /* YAML by table. A Schema says what may stand at one place of a file and which part of a struct it
- * fills; schema_walk() reads a file's events along it and notes every deviation as an error with
- * its place. After an error it skips that node and goes on, so all errors of a file are found at
- * once. */
+ * fills; schema_walk() reads a tree along it and notes every deviation as an error with its place.
+ * After an error it passes over that node and goes on, so all errors of a file are found at
+ * once. Of how many files the tree was made it need not know. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,9 +61,8 @@ struct Schema {
         int (*check)(Walker *walker, void *target);
 };
 
-/* Reads the errors' source of that index into target. 0, CONFIG_REFUSED, -EBADMSG (errors were
- * noted, and the walk could not go on to the end), -ENOMEM. */
-int schema_walk(const Schema *schema, void *target, ConfigErrors *errors, size_t file,
+/* Reads a tree, made from sources of these errors, into target. 0, CONFIG_REFUSED, -ENOMEM. */
+int schema_walk(const Schema *schema, void *target, ConfigErrors *errors, const struct Tree *tree,
                 void *context) _warn_unused_;
 
 /* An error in the common form: 'text' problem; write what-would-be-right. CONFIG_REFUSED. */

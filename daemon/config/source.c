@@ -34,7 +34,7 @@ static int source_read(ConfigSource *source, int fd) {
         return 0;
 }
 
-int source_add(ConfigErrors *errors, const char *path, size_t *ret) {
+int source_add(ConfigErrors *errors, const char *path, bool follow, size_t *ret) {
         _cleanup_close_ int fd = -1;
         ConfigSource *sources, *source;
         struct stat st;
@@ -49,7 +49,9 @@ int source_add(ConfigErrors *errors, const char *path, size_t *ret) {
                 return -ENOMEM;
         *ret = errors->n_sources++;
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
+        if (fd < 0 && errno == ELOOP && !follow)
+                return -EMLINK;
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode))
@@ -63,6 +65,8 @@ const char *source_problem(int error) {
                 return "it is larger than 1 MiB";
         case -EISDIR:
                 return "it is not a regular file";
+        case -EMLINK:
+                return "it is a symbolic link; write the file itself here";
         default:
                 return strerror(-error);
         }
@@ -117,10 +121,9 @@ static _printf_(3, 4) int source_refuse(ConfigErrors *errors, ConfigPlace place,
         return CONFIG_REFUSED;
 }
 
-int source_check(ConfigErrors *errors, size_t file) {
+int source_check(ConfigErrors *errors, size_t file, bool tabs_allowed) {
         ConfigSource *source = &errors->sources[file];
         ConfigPlace place = { file, 1, 1 };
-        bool tabs_allowed = file > 0; /* JSON */
         int result = 0, tab_line = 0;
 
         for (size_t i = 0, n; i < source->size; i += n, place.column++) {
@@ -159,13 +162,15 @@ int sources_digest(const ConfigErrors *errors, uint8_t ret[static DIGEST_SIZE]) 
         if (r < 0)
                 return r;
         for (size_t i = 0; i < errors->n_sources; i++)
-                size += errors->sources[i].size;
+                size += errors->sources[i].size + 1;
         all = malloc(MAX(size, (size_t)1));
         if (!all)
                 return -ENOMEM;
         for (size_t i = 0; i < errors->n_sources; i++) {
                 memcpy(all + used, errors->sources[i].text, errors->sources[i].size);
                 used += errors->sources[i].size;
+                if (i + 1 < errors->n_sources)
+                        all[used++] = '\0';
         }
         digest_pieces(&digest, all, used, NULL, 0, NULL, 0);
         memcpy(ret, digest.bytes, sizeof(digest.bytes));

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The way through a file: event by event, knowing at every one the place in the file and the path
- * from its root, with which errors are noted. After an error a node is skipped and the way goes on.
- *
- * Of YAML only plain trees are taken: no anchors, aliases, tags, merge keys or second documents. */
+/* The way through a configuration: knows at every node its place and the path from the root to it,
+ * with which errors are noted. After an error a node is passed over and the way goes on. */
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <yaml.h>
 
 #include "aftersales/limits.h"
 #include "base/macro.h"
@@ -20,18 +16,13 @@ typedef struct WalkerStep {
         size_t index;
 } WalkerStep;
 
-/* Hooks of a schema read the first part. */
 typedef struct Walker {
         ConfigErrors *errors;
-        void *context;     /* what schema_walk() was given */
-        ConfigPlace place; /* of what is being read: a scalar, or the key of a map or list */
+        void *context;           /* what schema_walk() was given */
+        ConfigPlace place;       /* of what is being read: a scalar, or the key of a map or list */
+        const struct Tree *node; /* which is being read */
         WalkerStep steps[CONFIG_DEPTH_MAX + 1];
         size_t n_steps;
-
-        bool fallback; /* reading one, which has no place of its own */
-        yaml_parser_t parser;
-        yaml_event_t event; /* the current one */
-        size_t nesting, n_events;
 } Walker;
 
 /* Notes an error at the current place. CONFIG_REFUSED. */
@@ -44,21 +35,6 @@ void walker_warn(Walker *walker, const char *format, ...) _printf_(2, 3);
 char *walker_path(const Walker *walker, char buffer[static WALKER_PATH_SIZE]);
 
 #define SHOWN_SIZE 80 /* bytes of somebody's text in a message */
-
-/* ---- for schema_walk() alone --------------------------------------------------------------- */
-
-/* Goes to the next event. 0, -EBADMSG (noted), -ENOMEM. */
-int walker_next(Walker *walker);
-
-/* From the first event of a node, which has been refused, to its last. CONFIG_REFUSED, -EBADMSG
- * (noted), -ENOMEM. */
-int walker_skip(Walker *walker);
-
-/* Moves the place to where the current event begins. */
-void walker_locate(Walker *walker);
-
-/* Notes that the current event is where the file cannot be read any further. -EBADMSG. */
-int walker_end(Walker *walker, const char *problem);
 
 /* Lengthens the path; the key must live until the step is popped. */
 void walker_push(Walker *walker, const char *key, size_t index);

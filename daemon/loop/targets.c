@@ -184,26 +184,25 @@ static void names_joined(const EnumNames *names, char *buffer, size_t size) {
                                          names->names[i]);
 }
 
-static bool known_name(const EnumNames *names, const char *name, int line, int column,
+static bool known_name(const EnumNames *names, const char *name, ConfigPlace place,
                        const char *what, ConfigErrors *errors) {
         char joined[400];
 
         if (enum_value(names, name) > 0)
                 return true;
         names_joined(names, joined, sizeof(joined));
-        config_error_add(errors, line, column, "targets", "there is no %s '%s'; there are: %s",
-                         what, name, joined);
+        config_error_add(errors, place, "targets", "there is no %s '%s'; there are: %s", what, name,
+                         joined);
         return false;
 }
 
 static void check_spec(const Kind *kind, const TargetSpec *spec, ConfigErrors *errors) {
         if (!STREQ(spec->type, DEFAULT_TYPE))
-                known_name(kind->type_names, spec->type, spec->line, spec->column, "type", errors);
-        known_name(kind->priority_names, spec->priority, spec->line, spec->column, "priority",
-                   errors);
+                known_name(kind->type_names, spec->type, spec->place, "type", errors);
+        known_name(kind->priority_names, spec->priority, spec->place, "priority", errors);
         for (size_t i = 0; i < spec->n_clocks; i++)
-                known_name(kind->clock_names, spec->clocks[i].clock, spec->clocks[i].line,
-                           spec->clocks[i].column, "clock", errors);
+                known_name(kind->clock_names, spec->clocks[i].clock, spec->clocks[i].place, "clock",
+                           errors);
 }
 
 static void check_specs(const Engine *engine, ConfigErrors *errors) {
@@ -217,7 +216,7 @@ static void check_specs(const Engine *engine, ConfigErrors *errors) {
                 if (kind)
                         check_spec(kind, spec, errors);
                 else
-                        config_error_add(errors, spec->line, spec->column, "targets",
+                        config_error_add(errors, spec->place, "targets",
                                          "there is no kind of case '%s'", spec->kind);
         }
 }
@@ -250,7 +249,7 @@ static void check_complete(const KindTargets *targets, int type, int priority,
                 if (target->seconds[i] == 0)
                         missing = kind->clock_names->names[i];
         if (missing)
-                config_error_add(errors, 0, 0, "targets",
+                config_error_add(errors, CONFIG_NOWHERE, "targets",
                                  "%s: no '%s' for type %s, priority %s; give it there or under "
                                  "%s." DEFAULT_TYPE ".%s",
                                  kind->name, missing, kind->type_names->names[type],
@@ -281,7 +280,8 @@ static int build_calendars(Engine *engine, ConfigErrors *errors) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                config_error_add(errors, 0, 0, "zone", "no usable time zone '%s'", policy->zone);
+                config_error_add(errors, CONFIG_NOWHERE, "zone", "no usable time zone '%s'",
+                                 policy->zone);
         engine->calendars = calloc(policy->n_calendars, sizeof(Calendar *));
         if (!engine->calendars)
                 return -ENOMEM;
@@ -292,7 +292,7 @@ static int build_calendars(Engine *engine, ConfigErrors *errors) {
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0)
-                        config_error_add(errors, 0, 0, "calendars",
+                        config_error_add(errors, CONFIG_NOWHERE, "calendars",
                                          r == -ERANGE ? "%s: the week has no working time"
                                                       : "%s: its time zone cannot be used",
                                          spec->name);

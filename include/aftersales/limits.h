@@ -29,7 +29,8 @@
 
 #define CONFIG_BYTES_MAX       (1024 * 1024)
 #define CONFIG_DEPTH_MAX       16
-#define CONFIG_EVENTS_MAX      200000
+#define CONFIG_EVENTS_MAX      200000 /* of a configuration with its drop-ins */
+#define CONFIG_DROPINS_MAX     64
 #define CONFIG_MESSAGES_MAX    100  /* kept of each severity; more are only counted */
 #define DIRECTORY_MAX_BYTES    1024 /* the path of the state directory */
 
