@@ -162,6 +162,8 @@ static const Command commands[] = {
         { N(RELOAD), NULL, "", NULL, verb_reload, ROWS | FOR_TRYING, 0, 0, false },
         { N(CONFIG), "reload", "", "the same as reload", verb_reload, ROWS | FOR_TRYING, 0, 0,
           false },
+        { N(CONFIG), "show", "", "what it says, defaults included, as YAML", verb_config_show,
+          FOR_CONFIG, 0, 0, false },
         { N(CONFIG), "history", "", "the policies that have been in force, the newest first",
           verb_config_history, ROWS, 0, 0, false },
         { N(SIMULATE), NULL,

@@ -19,6 +19,7 @@ typedef enum OptionGroup {
         FOR_FILES = 1 << 9, /* files in or out */
         FOR_IMPORTS = 1 << 10,
         FOR_EXPORTS = 1 << 11,
+        FOR_CONFIG = 1 << 12,
 } OptionGroup;
 
 /* X(symbol, name, letter, argument, group, meaning). argument: as in help, "[=" an optional one,
@@ -44,6 +45,7 @@ typedef enum OptionGroup {
         X(OPTION_UNTIL, "until", 0, "=TIME", FOR_SIMULATE, "as far as that time")                   \
         X(OPTION_SUMMARY, "summary", 0, NULL, FOR_SIMULATE,                                         \
           "only count them, by recipient and cause")                                                \
+        X(OPTION_ORIGIN, "origin", 0, NULL, FOR_CONFIG, "with the file and line of each value")     \
         X(OPTION_FORMAT, "format", 0, "=csv|json", FOR_FILES,                                       \
           "form of the file: CSV, or JSON lines; unless told, what its name ends with says")        \
         X(OPTION_ENCODING, "encoding", 0, "=utf-8|gb18030", FOR_FILES, "of its text")               \

@@ -89,6 +89,21 @@ int verb_config_history(Context *context) {
         return r != 0 ? r : context_write_rows(context, fields, ELEMENTS(fields), rows);
 }
 
+/* ---- what is in force ----------------------------------------------------------------------- */
+
+/* It comes as YAML, and can be written into a file as it is. */
+int verb_config_show(Context *context) {
+        _cleanup_json_ json_object *yaml = NULL;
+        int r = client_get(&context->client, context->noun->interface, "Show", "s", &yaml, "b",
+                           context->options->value[OPTION_ORIGIN] != NULL);
+
+        if (r == 0 && context_is_json(context))
+                return context_write_json(context, NULL, yaml);
+        if (r != 0)
+                return r;
+        return fputs(json_object_get_string(yaml), context->output.to) < 0 ? -EIO : 0;
+}
+
 /* ---- simulate ------------------------------------------------------------------------------- */
 
 static int read_until(Context *context, int64_t *ret) {

@@ -26,6 +26,7 @@ int verb_acknowledge(Context *context);
 /* the policy */
 int verb_reload(Context *context);
 int verb_config_history(Context *context);
+int verb_config_show(Context *context);
 int verb_simulate(Context *context);
 
 /* the daemon and its calendars */

@@ -80,16 +80,30 @@ static int load_policy(App *app, ConfigErrors *errors) {
         return r;
 }
 
-int app_check_config(const AppOptions *options) {
+static int check_config(App *app) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
-        _cleanup_(app_done) App app = { .options = options };
         int r;
 
         if (digest_init() < 0)
                 return EXIT_FAILURE;
-        r = load_policy(&app, &errors);
+        r = load_policy(app, &errors);
         print_messages(&errors.warnings, "warning");
         return r == 0 ? EXIT_SUCCESS : EX_CONFIG;
+}
+
+int app_check_config(const AppOptions *options) {
+        _cleanup_(app_done) App app = { .options = options };
+
+        return check_config(&app);
+}
+
+int app_show_config(const AppOptions *options) {
+        _cleanup_(app_done) App app = { .options = options };
+        int status = check_config(&app);
+
+        if (status == EXIT_SUCCESS)
+                fputs(app.policy->shown[options->origin], stdout);
+        return status == EXIT_SUCCESS && fflush(stdout) != 0 ? EX_IOERR : status;
 }
 
 /* ---- store ---- */

@@ -24,11 +24,13 @@ typedef struct AppOptions {
         const char *bus_address; /* NULL: the system bus */
         WallClock clock;
         LogTarget log_target;
+        bool origin; /* show where each value of the configuration stands */
 } AppOptions;
 
 /* Each returns the exit status of the process. */
 int app_run(const AppOptions *options);            /* until it is told to end */
 int app_check_config(const AppOptions *options);   /* says what is wrong with the configuration */
+int app_show_config(const AppOptions *options);    /* prints what it says */
 int app_preview_policy(const AppOptions *options); /* helper: what this configuration would do */
 int app_simulate(const AppOptions *options);       /* helper: what would escalate */
 int app_export(const AppOptions *options);         /* helper: records into a file */

@@ -27,7 +27,9 @@ static const char usage[] =
         "  --clock=manual[=TIME] a clock that stands still, at TIME like 2026-01-05T00:00:00Z, until it is\n"
         "                        set through org.aftersales1.Clock\n"
         "  --foreground          log to standard error instead of syslog (as on a terminal)\n"
-        "  --check-config        check the configuration and exit: 0 good, 78 with errors\n"
+        "  --check-config        check the configuration with its drop-ins and exit: 0 good, 78 with errors\n"
+        "  --show-config         print what the configuration says, defaults included, and exit\n"
+        "  --origin              with --show-config: also the file and line of each value\n"
         "  --check               prove the store, also beside a running daemon, and exit: 0 clean, 1 faults\n"
         "  --backup=FILE         copy the store into a new file and prove the copy, also beside a running daemon\n"
         "                        (DIRECTORY/: there, named by the time; --keep=N: and remove older ones but N)\n"
@@ -40,6 +42,7 @@ static const char usage[] =
 enum Mode {
         MODE_RUN,
         MODE_CHECK_CONFIG,
+        MODE_SHOW_CONFIG,
         MODE_CHECK,
         MODE_BACKUP,
         MODE_RESTORE,
@@ -125,6 +128,9 @@ static int take_option(int c, AppOptions *options, int *mode) {
         case 'F':
                 options->force = true;
                 return 0;
+        case 'o':
+                options->origin = true;
+                return 0;
         case 'V':
                 puts("aftersalesd " AFTERSALES_VERSION);
                 return EXIT_SUCCESS + 1;
@@ -146,6 +152,8 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, int *mod
                 { "clock", required_argument, NULL, 'k' },
                 { "foreground", no_argument, NULL, 'f' },
                 { "check-config", no_argument, mode, MODE_CHECK_CONFIG },
+                { "show-config", no_argument, mode, MODE_SHOW_CONFIG },
+                { "origin", no_argument, NULL, 'o' },
                 { "check", no_argument, mode, MODE_CHECK },
                 { "backup", required_argument, NULL, 'B' },
                 { "restore", required_argument, NULL, 'R' },
@@ -193,6 +201,7 @@ static int print_keys(const AppOptions *options _unused_) {
 static int (*const modes[])(const AppOptions *) = {
         [MODE_RUN] = app_run,
         [MODE_CHECK_CONFIG] = app_check_config,
+        [MODE_SHOW_CONFIG] = app_show_config,
         [MODE_CHECK] = app_check_store,
         [MODE_BACKUP] = app_backup,
         [MODE_RESTORE] = app_restore,

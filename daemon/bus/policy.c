@@ -334,6 +334,16 @@ static int policy_list(BusCall *call) {
         return rows_close(call->reply);
 }
 
+/* As it was when it came into force, whatever the files say now. */
+static int policy_show(BusCall *call) {
+        const Policy *policy = engine_policy(call->bus->options.engine);
+        int origin, r = sd_bus_message_read(call->m, "b", &origin);
+
+        if (r >= 0)
+                r = sd_bus_message_append(call->reply, "s", policy->shown[origin != 0]);
+        return MIN(r, 0);
+}
+
 static const BusMethod policy_methods[] = {
         { "Reload", "", "", "a{sv}", "reloaded", PERMISSION_ADMIN_RELOAD, policy_reload,
           "Reads the configuration again and brings it into force, whole or not at all: one that cannot be used, or "
@@ -345,6 +355,9 @@ static const BusMethod policy_methods[] = {
           "What Reload would do, and nothing is changed: how many open cases there are, how many of them would get "
           "another deadline, and of these the first rows: kind, case_id, clock, before, after. Refused as Reload "
           "would be." },
+        { "Show", "b", "origin", "s", "yaml", PERMISSION_STATUS_READ, policy_show,
+          "What the policy in force says, as YAML with every key and its value, defaults included; with origin each "
+          "value is followed by the file and line where it stood when the policy came into force, or by 'default'." },
         { "List", "", "", "aa{sv}", "policies", PERMISSION_STATUS_READ, policy_list,
           "The policies that have been in force, the newest first: number, digest, timing (digest of what it says "
           "about time), since, by, timing_version and timing_since (the policy since which time has been counted "

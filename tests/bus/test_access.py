@@ -65,6 +65,7 @@ METHODS = {
     "Jobs": {"List": ANYBODY, "Get": ANYBODY, "Wait": ANYBODY, "Cancel": ANYBODY,
              "Problems": ANYBODY, "Rejects": ANYBODY},
     "Policy": {"Reload": "admin.reload", "Preview": "admin.reload", "List": "status.read",
+               "Show": "status.read",
                "Simulate": "escalation.read"},
     "Backups": {"Create": "admin.backup", "List": "admin.backup"},
     "Clock": {"Get": "admin.clock", "Advance": "admin.clock", "Jump": "admin.clock",

@@ -2,6 +2,8 @@
 """Another policy for a daemon that runs, and a look at what would escalate."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -249,6 +251,44 @@ class Command(PolicyTest):
         said = self.ctl("reload", status=78)
         self.assertRegex(said, r"policy\.yaml:\d+:\d+: ladders\.service\.repeat: '8' has no unit")
         self.service.configure(changed(LONGER))
+
+    def test_dropin(self):
+        """A drop-in comes into force, is shown with its place, and goes again; a wrong one is refused with its own."""
+        ticket = self.ticket()
+        directory = self.service.config.parent / "conf.d"
+        directory.mkdir()
+        self.addCleanup(shutil.rmtree, directory)
+        dropin = directory / "10-slow.yaml"
+        dropin.write_text("targets:\n  ticket:\n    default:\n      normal: {response: 6h}\n", "utf-8")
+        digest = self.policies()[0]["digest"]
+        self.assertIn("1 of them would get another deadline", self.ctl("reload", "--dry-run"))
+        self.assertIn("response: 4h", self.ctl("config", "show"))
+        self.ctl("reload")
+        self.computed()
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 15:00")
+        self.assertNotEqual(self.policies()[0]["digest"], digest)
+        shown = self.ctl("config", "show", "--origin")
+        self.assertIn(f"response: 6h  # {dropin}:4\n", shown)
+        self.assertRegex(shown, rf"site: \d+  # (default|{self.service.config}:\d+)\n")
+        self.assertIn("  keep: 30d  # default\n", shown)
+        self.assertEqual(re.sub("  # .*", "", shown), self.ctl("config", "show"))
+
+        # What runs is shown, not what the files say now.
+        dropin.write_text("targets:\n  ticket:\n    default:\n      normal: {response: 6}\n", "utf-8")
+        self.assertIn(f"{dropin}:4:26: targets.ticket.default.normal.response: '6' has no unit",
+                      self.ctl("reload", status=78))
+        self.assertEqual(self.ctl("config", "show", "--origin"), shown)
+
+        # What is shown is a configuration that says the same.
+        self.service.config.write_text(self.ctl("config", "show"), "utf-8")
+        dropin.unlink()
+        self.assertIn("; 0 of them would get another deadline", self.ctl("reload", "--dry-run"))
+        self.ctl("reload")
+        self.assertEqual(self.ctl("config", "show"), re.sub("  # .*", "", shown))
+        self.service.configure(changed())
+        self.assertIn("policy 4 (", self.ctl("reload"))
+        self.computed()
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 13:00")
 
     def test_simulate(self):
         ticket = self.ticket()
