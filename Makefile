@@ -34,7 +34,7 @@ sysusersdir ?= /usr/lib/sysusers.d
 # What it takes on Debian 12; "make demo" and "make check" install what is missing.
 PACKAGES = gcc libc6-dev make pkg-config libsystemd-dev liblmdb-dev libyaml-dev libsmartcols-dev libjson-c-dev \
            libcsv-dev libgcrypt20-dev libcmocka-dev dbus tzdata python3 python3-jeepney
-PACKAGES_CHECK = mandoc clang clang-format clang-tidy cppcheck valgrind strace systemd systemd-container procps util-linux \
+PACKAGES_CHECK = mandoc clang clang-format clang-tidy cppcheck valgrind strace lmdb-utils systemd systemd-container procps util-linux \
                  python3-hypothesis
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \

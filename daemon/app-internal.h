@@ -49,6 +49,9 @@ int app_warn_missing_year(void *userdata, const char *calendar, int year);
  * not at all. */
 int app_reload(void *app, const char *digest, const char *by, Refusal *refusal);
 
+/* Brings the store of an older program to the present schema; it is kept beside as it was. */
+int app_migrate(App *app);
+
 /* ---- files of stores ---- */
 
 typedef struct StoreFacts {

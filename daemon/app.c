@@ -129,6 +129,7 @@ static int open_as(App *app, const char *file, bool read_only, bool trial) {
                 .journal_keep = app->policy->journal_keep * USEC_PER_SEC,
                 .tables = app_tables,
                 .read_only = read_only,
+                .old = !read_only,
                 .trial = trial,
         };
         Refusal why = {};
@@ -304,6 +305,8 @@ static int start(App *app) {
                 r = add_signals(app);
         if (r >= 0)
                 r = app_open_store(app, false);
+        if (r >= 0)
+                r = app_migrate(app);
         if (r >= 0)
                 r = enter_policy(app);
         if (r >= 0)

@@ -57,6 +57,8 @@ struct Store {
         const Index *indices[STORE_INDICES_MAX];
         unsigned n_indices;
         uint16_t site;
+        uint32_t schema;
+        bool old; /* an older schema is welcome */
         int64_t journal_keep;
         enum { STORE_IDLE, STORE_READING, STORE_WRITING } mode;
         StoreHead head;
@@ -80,6 +82,8 @@ void store_note_damage(Store *store, const char *where, Slice key, const char *w
 /* The head row of the meta database, within a transaction. */
 int store_load_head(Store *store);
 int store_save_head(Store *store);
+/* Notes the version of the schema there. */
+int store_put_schema(Store *store, uint32_t version);
 unsigned table_position(const Store *store, const Table *table);
 /* The number of the database of a table and of an index. */
 unsigned table_db(const Store *store, const Table *table);

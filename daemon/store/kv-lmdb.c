@@ -465,11 +465,13 @@ static int open_databases(LmdbKv *l, const KvLmdbOptions *options, Refusal *why)
         if (!l->dbis || !l->cursors)
                 return -ENOMEM;
         r = lmdb_errno(mdb_txn_begin(l->env, NULL, options->read_only ? MDB_RDONLY : 0, &l->txn));
-        for (unsigned i = 0; r == 0 && i < options->n_databases; i++)
+        for (unsigned i = 0; r == 0 && i < options->n_databases; i++) {
                 r = lmdb_errno(mdb_dbi_open(l->txn, options->databases[i],
                                             options->read_only ? 0 : MDB_CREATE, &l->dbis[i]));
-        if (r == 0 && options->accept)
-                r = options->accept(&l->kv, options->userdata, why);
+                /* The first is enough to see whose it is; others an old one may not have. */
+                if (r == 0 && i == 0 && options->accept)
+                        r = options->accept(&l->kv, options->userdata, why);
+        }
         if (r == 0)
                 r = lmdb_errno(mdb_txn_commit(TAKE_PTR(l->txn)));
         else if (l->txn)

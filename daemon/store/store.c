@@ -147,17 +147,29 @@ int store_save_head(Store *store) {
 
 /* ---- opening ---- */
 
-static int create_schema(Kv *kv, void *userdata) {
-        Store *store = userdata;
+static int put_schema(Kv *kv, uint32_t version, uint16_t site) {
         _cleanup_(buffer_done) Buffer buffer = {};
-        int r;
 
         buffer_put(&buffer, schema_magic, sizeof(schema_magic));
-        buffer_put_u32(&buffer, STORE_SCHEMA_VERSION);
-        buffer_put_u16(&buffer, store->site);
-        if (buffer.error < 0)
-                return buffer.error;
-        r = kv->ops->put(kv, DB_META, slice_of_text(schema_key), buffer_slice(&buffer));
+        buffer_put_u32(&buffer, version);
+        buffer_put_u16(&buffer, site);
+        return buffer.error < 0 ? buffer.error
+                                : kv->ops->put(kv, DB_META, slice_of_text(schema_key),
+                                               buffer_slice(&buffer));
+}
+
+int store_put_schema(Store *store, uint32_t version) {
+        int r = put_schema(store->kv, version, store->site);
+
+        if (r == 0)
+                store->schema = version;
+        return r;
+}
+
+static int create_schema(Kv *kv, void *userdata) {
+        Store *store = userdata;
+        int r = put_schema(kv, STORE_SCHEMA_VERSION, store->site);
+
         if (r < 0)
                 return r;
         store->kv = kv;
@@ -170,7 +182,7 @@ static int create_schema(Kv *kv, void *userdata) {
 }
 
 static int check_schema(Kv *kv, void *userdata, Refusal *why) {
-        const Store *store = userdata;
+        Store *store = userdata;
         Slice value = {};
         Cursor cursor;
         const char *magic;
@@ -196,6 +208,13 @@ static int check_schema(Kv *kv, void *userdata, Refusal *why) {
                        version, STORE_SCHEMA_VERSION);
                 return -EPROTONOSUPPORT;
         }
+        if (version < STORE_SCHEMA_VERSION && !store->old) {
+                refuse(why, REFUSED_INTERNAL,
+                       "the database has schema %u: start aftersalesd once to bring it to %u",
+                       version, STORE_SCHEMA_VERSION);
+                return -EPROTONOSUPPORT;
+        }
+        store->schema = version;
         if (site != store->site) {
                 refuse(why, REFUSED_INTERNAL,
                        "the database belongs to site %u, the configuration says site %u: mend "
@@ -299,6 +318,8 @@ int store_open(const StoreOptions *options, Store **ret, Refusal *why) {
         if (!store)
                 return -ENOMEM;
         store->site = options->site;
+        store->schema = STORE_SCHEMA_VERSION;
+        store->old = options->old;
         store->journal_keep = options->journal_keep;
         add_tables(store, options->tables);
         why->code = 0;
@@ -513,6 +534,10 @@ bool store_is_dead(const Store *store) {
 
 const StoreHead *store_head(const Store *store) {
         return &store->head;
+}
+
+uint32_t store_schema(const Store *store) {
+        return store->schema;
 }
 
 uint16_t store_site(const Store *store) {

@@ -20,7 +20,7 @@
 #include "store/key.h"
 #include "store/kv.h"
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 #define STORE_TABLES_MAX     32
 #define STORE_INDICES_MAX    64
 
@@ -53,6 +53,7 @@ typedef struct StoreOptions {
         int64_t journal_keep;       /* microseconds */
         const Table *const *tables; /* NULL-terminated */
         bool read_only;
+        bool old;   /* an older schema is welcome: for store_migrate(), or to look at it whole */
         bool trial; /* what is written is seen by nobody else and gone at the end */
         Kv *kv;     /* to stand on instead of LMDB in directory; owned afterwards */
 } StoreOptions;
@@ -167,6 +168,8 @@ typedef struct StoreHead {
 
 const StoreHead *store_head(const Store *store);
 uint16_t store_site(const Store *store);
+/* STORE_SCHEMA_VERSION, but for an old one. */
+uint32_t store_schema(const Store *store);
 int store_stats(Store *store, KvStats *ret);
 /* After a restore: raises the epoch above the present one and above `above` (that of the store
  * which this one replaces, if it is known), durably. No batch may be open. 0 or negative errno. */

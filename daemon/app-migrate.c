@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The store of an older program, at the start of this one: kept beside as it was, then brought to
+ * the present schema before anybody is served. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "app-internal.h"
+#include "base/file.h"
+#include "runtime/notify.h"
+#include "store/migrate.h"
+
+#define MIGRATE_PATH_MAX 4096
+
+/* Schema 1 had no `late`: what was overdue then stays so. */
+static int carry_late(Change *change, const Kind *kind, Key *position) {
+        Store *store = change_store(change);
+        const Table *table = kind->table;
+        _cleanup_free_ Case *c = calloc(1, table->type->size);
+        int r = c ? 0 : -ENOMEM;
+
+        for (unsigned n = 0; r == 0 && n < MIGRATION_PIECE; n++) {
+                r = store_next(store, table, position, c);
+                if (r < 0)
+                        break;
+                if (c->overdue && !c->late) {
+                        c->late = true;
+                        r = change_put(change, table, c);
+                }
+                record_done(table->type, c);
+        }
+        return r;
+}
+
+/* There was one kind of case. */
+static int carry_late_tickets(Change *change, Key *position) {
+        return carry_late(change, app_kinds[0], position);
+}
+
+static const Migration migrations[] = {
+        { 1, "migrate.late", carry_late_tickets },
+        {},
+};
+
+/* ---- the copy ---- */
+
+static int write_copy(App *app, const char *path) {
+        _cleanup_close_ int fd =
+                open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        return fd < 0 ? -errno : store_copy(app->store, fd);
+}
+
+static int name_copy(const App *app, char *ret, char *ret_new, size_t size) {
+        char store[MIGRATE_PATH_MAX], new_store[MIGRATE_PATH_MAX], stamp[32];
+        time_t now = time(NULL);
+        struct tm tm;
+        int r = kv_lmdb_paths(app_state_directory(app), store, new_store, sizeof(store));
+
+        gmtime_r(&now, &tm);
+        strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+        if (r < 0 || snprintf(ret, size, "%s.schema-%" PRIu32 "-%s", store,
+                              store_schema(app->store), stamp) >= (int)size)
+                return -ENAMETOOLONG;
+        return snprintf(ret_new, size, "%s.schema.new", store) < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+/* Proved in a process of its own, for which the store must not be open in this one. */
+static int keep_copy(App *app) {
+        char path[MIGRATE_PATH_MAX], new_path[MIGRATE_PATH_MAX];
+        StoreFacts facts;
+        Refusal why = {};
+        int r = name_copy(app, path, new_path, sizeof(path));
+
+        if (r == 0)
+                r = write_copy(app, new_path);
+        if (r < 0) {
+                log_error("cannot copy the store before its schema changes: %s; make room and "
+                          "start again",
+                          strerror(-r));
+                return r;
+        }
+        app->store = store_free(app->store);
+        if (app_prove_file(app, new_path, &facts, &why) != 0) {
+                log_error("the store is damaged, so its schema is not changed: %s; restore a "
+                          "backup with --restore, then start again",
+                          why.text);
+                unlink(new_path);
+                return -EBADMSG;
+        }
+        r = file_appear(new_path, path);
+        if (r < 0 && r != -EEXIST) {
+                log_error("cannot keep a copy of the store: %s", strerror(-r));
+                return r;
+        }
+        log_notice("the store as it was is kept as %s", path);
+        return app_open_store(app, false);
+}
+
+static void tell_piece(void *userdata _unused_, const Migration *migration _unused_) {
+        notify_extend(NOTIFY_EXTEND);
+}
+
+int app_migrate(App *app) {
+        int r = 0;
+
+        if (store_schema(app->store) == STORE_SCHEMA_VERSION)
+                return 0;
+        notify_extend(NOTIFY_EXTEND);
+        if (!store_is_migrating(app->store))
+                r = keep_copy(app);
+        if (r < 0)
+                return r;
+        r = store_migrate(app->store, migrations, wall_clock_now(&app->clock), tell_piece, NULL);
+        if (r < 0)
+                log_error("the schema of the store could not be changed: %s; the next start goes "
+                          "on with it",
+                          strerror(-r));
+        else
+                log_notice("the store has schema %d now", STORE_SCHEMA_VERSION);
+        return r;
+}

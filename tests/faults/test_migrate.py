@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The store of the first release: brought to the present schema at the first start, kept as it was
+beside, and whole wherever that is cut short.
+
+tests/data/schema-1.dump is what mdb_dump wrote of it: seven units, a product, a serial and a fault
+code; tickets open, overdue, waiting, closed and voided, with their escalations and notifications.
+"""
+
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+from support import HOUR, START, FaultTest, can_inject, run
+from harness import figure
+
+DUMP = pathlib.Path(__file__).resolve().parents[1] / "data" / "schema-1.dump"
+STATES = {"received": 12, "accepted": 3, "waiting_part": 1, "closed": 2, "voided": 1}
+
+
+@unittest.skipUnless(shutil.which("mdb_load"), "needs lmdb-utils")
+class MigrateTest(FaultTest):
+    def setUp(self):
+        self.open()
+        self.now = START + 9 * HOUR
+        self.service.state.mkdir(mode=0o700, exist_ok=True)
+        self.store = self.service.state / "state.mdb"
+        self.load()
+
+    def load(self):
+        for path in self.service.state.iterdir():
+            path.unlink()
+        subprocess.run(["mdb_load", "-n", "-f", DUMP, self.store], check=True, timeout=30,
+                       stdin=subprocess.DEVNULL)
+
+    def copies(self):
+        return list(self.service.state.glob("state.mdb.schema-1-*"))
+
+    def migrate(self, inject=None):
+        """A daemon that comes as far as to the bus, where there is none: it ends with 1 then."""
+        return run(self.service, "--foreground", "--bus=unix:path=/nonexistent/bus",
+                   "--clock=manual=2026-01-05T09:00:00Z", inject=inject)
+
+
+class Migrate(MigrateTest):
+    def test_everything_is_there(self):
+        self.start()
+        client = self.service.client()
+        status = client.status()
+        self.assertEqual({name: n for name, n in status["states"].items() if n}, STATES)
+        self.assertEqual((status["open"], status["overdue"]), (16, 9))
+        self.assertEqual((status["escalations_open"], status["notifications"]), (64, 65))
+        rows = client.list_all("Tickets", {"ended": True})
+        self.assertEqual(len(rows), 19)
+        # What was overdue stays so: of those that have ended too.
+        self.assertEqual(sum(row.get("overdue", False) for row in rows), 12)
+        self.assertEqual(len(client.list_all("Units")), 7)
+        for name in ("Products", "Serials", "Faults"):
+            self.assertEqual(len(client.list_all(name)), 1)
+        new = self.ticket_of(client)
+        self.assertEqual(new, max(row["id"] for row in rows) + 1)
+        self.service.stop()
+        self.assert_clean()
+        copy, = self.copies()
+        self.assertEqual(copy.stat().st_mode & 0o777, 0o600)
+        self.start()  # nothing is left to do
+        self.service.stop()
+        self.assertEqual(self.copies(), [copy])
+
+    @staticmethod
+    def ticket_of(client):
+        return client.create(type="repair", region="110105")
+
+    def test_a_look_changes_nothing(self):
+        before = self.store.read_bytes()
+        for mode in ("--check", f"--backup={self.service.directory / 'backup'}"):
+            looked = run(self.service, mode)
+            self.assertNotEqual(looked.status, 0)
+            self.assertIn("has schema 1: start aftersalesd once to bring it to 2", looked.said)
+        self.assertEqual(self.store.read_bytes(), before)
+
+    def test_the_copy_can_be_restored(self):
+        self.migrate()
+        copy, = self.copies()
+        restored = run(self.service, f"--restore={copy}", "--force")
+        self.assertEqual(restored.status, 0, restored.said)
+        self.assertIn("has schema 1", run(self.service, "--check").said)
+        self.start()
+        self.assertEqual(self.service.client().status()["open"], 16)
+        self.service.stop()
+        self.assert_clean()
+
+    def test_a_damaged_store_is_left_alone(self):
+        data = self.store.read_bytes()
+        self.store.write_bytes(data.replace(b"headquarters", b"HEADQUARTERS"))
+        before = self.store.read_bytes()
+        self.assertNotEqual(before, data)
+        ended = self.migrate()
+        self.assertEqual(ended.status, 1)
+        self.assertIn("so its schema is not changed", ended.said)
+        self.assertEqual(self.copies(), [])
+        self.assertIn("has schema 1", run(self.service, "--check").said)
+
+
+@unittest.skipUnless(can_inject(), "needs strace")
+class CutShort(MigrateTest):
+    def test_killed_at_every_call(self):
+        killed = 0
+        for call in ("write", "pwrite64", "fsync", "fdatasync", "renameat2", "ftruncate", "unlink"):
+            for when in range(1, 60):
+                self.load()
+                ended = self.migrate(f"{call}:signal=SIGKILL:when={when}")
+                if ended.status == 1:
+                    break
+                killed += 1
+                again = self.migrate()
+                self.assertEqual(again.status, 1, again.said)
+                self.assertEqual(self.service.check(), [])
+                self.assertGreaterEqual(len(self.copies()), 1)
+        self.assertGreater(killed, 10)
+        self.start()
+        self.assertEqual(self.service.client().status()["open"], 16)
+        self.service.stop()
+        figure(f"killed at {killed} system calls of a migration: each finished by the next start")
+
+
+if __name__ == "__main__":
+    unittest.main()
