@@ -215,23 +215,28 @@ static void offer_arguments(Completion *c, size_t first) {
                 offer_fields(c, c->noun);
 }
 
+/* A noun that is a command by itself, without anything behind it, may have verbs too. */
+static bool takes_verb(const Command *command) {
+        return !command || (command->max == 0 && !(command->groups & FOR_FIELDS));
+}
+
 void complete_write(FILE *f, const char *line) {
         Completion c = { .f = f, .report.to = stderr }; /* which the shell throws away */
         size_t used = 1;
 
         split(&c, line);
         c.noun = c.n_words > 0 ? noun_find(c.words[0]) : NULL;
-        if (c.noun)
-                c.command = command_find(c.noun, NULL);
-        if (c.noun && !c.command && c.n_words > 1) {
+        if (c.noun && c.n_words > 1)
                 c.command = command_find(c.noun, c.words[1]);
+        if (c.command)
                 used = 2;
-        }
+        else if (c.noun)
+                c.command = command_find(c.noun, NULL);
         if (*c.last == '-')
                 options_each(c.command ? c.command->groups | FOR_ALL : FOR_ALL, offer_option, &c);
         else if (c.n_words == 0)
                 nouns_each(offer_noun, &c);
-        else if (c.noun && !c.command && c.n_words == 1)
+        else if (c.noun && c.n_words == 1 && takes_verb(c.command))
                 verbs_each(offer_verb, &c);
         else if (c.noun && c.command)
                 offer_arguments(&c, used);

@@ -34,6 +34,7 @@ class Completion(ServiceTest):
         self.assertEqual(self.words("aftersalesctl tick"), ["ticket"])
         self.assertTrue({"follow-up", "wait-part", "list"} <= set(self.words("aftersalesctl ticket ")))
         self.assertEqual(self.words("aftersalesctl ticket disp"), ["dispatch"])
+        self.assertEqual(self.words("aftersalesctl backup "), ["list"])
         self.assertEqual(self.words("aftersalesctl ticket list --wa"), ["--watch"])
         self.assertIn("--note=", self.words("aftersalesctl ticket close T1 --"))
         self.assertNotIn("--watch", self.words("aftersalesctl ticket close T1 --"))
