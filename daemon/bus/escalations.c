@@ -91,6 +91,8 @@ static int escalation_acknowledge_call(BusCall *call) {
         r = MIN(sd_bus_message_read(call->m, "t", &acknowledge.id), 0);
         if (r == 0)
                 r = input_read(call, &no_fields, &input);
+        if (r == 0)
+                r = input_refuse_at(call, &input);
         if (r == 0) {
                 snprintf(key, sizeof(key), "%" PRIu64, acknowledge.id);
                 r = input_run(call, &input, key, act_acknowledge, &acknowledge, &answer);

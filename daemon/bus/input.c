@@ -50,6 +50,14 @@ int input_read(BusCall *call, const RecordType *type, Input *input) {
         return 0;
 }
 
+int input_refuse_at(BusCall *call, const Input *input) {
+        if (!input->options.at)
+                return 0;
+        return refuse(&call->refusal, REFUSED_INVALID_VALUE,
+                      "at: only what happened to a case can be reported later; this holds from now "
+                      "on, leave at out");
+}
+
 void input_done(Input *input) {
         if (input->record)
                 record_done(input->type, input->record);

@@ -146,6 +146,8 @@ typedef struct Input {
 
 /* Reads the a{sv} that comes next. 0, > 0 refused, negative errno; input_done() in any case. */
 int input_read(BusCall *call, const RecordType *type, Input *input);
+/* For what is no case: refuses a time of its own. 0 or > 0 refused. */
+int input_refuse_at(BusCall *call, const Input *input);
 void input_done(Input *input);
 
 /* Does it, staged in the change, and fills the answer. 0, > 0 refused, negative errno. */

@@ -22,6 +22,8 @@ static int master_create(BusCall *call) {
 
         r = input_read(call, call->interface->reg->table->type, &input);
         if (r == 0)
+                r = input_refuse_at(call, &input);
+        if (r == 0)
                 r = input_run(call, &input, NULL, act_master_create, NULL, &answer);
         if (r == 0)
                 r = MIN(sd_bus_message_append(call->reply, "st", ((Master *)input.record)->code,
@@ -58,6 +60,8 @@ static int master_update(BusCall *call) {
         r = code_read(call, &code);
         if (r == 0)
                 r = input_read(call, call->interface->reg->table->type, &input);
+        if (r == 0)
+                r = input_refuse_at(call, &input);
         if (r == 0)
                 r = input_run(call, &input, code, act_master_update, code, &answer);
         if (r == 0)

@@ -3,6 +3,7 @@
 #include "masters/unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "aftersales/limits.h"
@@ -175,6 +176,35 @@ static int check_parent(Store *store, const Unit *unit, Refusal *refusal) {
         return 0;
 }
 
+/* The way up from a unit's new parent ends at a unit that has none, and does not come by itself. */
+static int check_circle(Store *store, const Unit *unit, Refusal *refusal) {
+        char code[CODE_MAX_BYTES + 1];
+        int r = 0;
+
+        snprintf(code, sizeof(code), "%s", unit->parent);
+        for (unsigned i = 0; r == 0 && code[0] && i < UNIT_DEPTH_MAX; i++) {
+                Unit above = {};
+                Key key = key_of_code(code);
+
+                if (STREQ(code, unit->master.code))
+                        return refuse(refusal, REFUSED_INVALID_VALUE,
+                                      "parent: %s would be above itself; name a unit that is not "
+                                      "below it",
+                                      unit->master.code);
+                r = store_get(store, &unit_table, &key, &above);
+                if (r == 0)
+                        snprintf(code, sizeof(code), "%s", above.parent ? above.parent : "");
+                unit_done(&above);
+        }
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (code[0])
+                return refuse(refusal, REFUSED_LIMIT,
+                              "parent: %s has %d or more units above it; at most %d are allowed",
+                              unit->parent, UNIT_DEPTH_MAX, UNIT_DEPTH_MAX);
+        return 0;
+}
+
 static int unit_check(Store *store, void *record, const void *before, const FieldMask *given,
                       Refusal *refusal) {
         Unit *unit = record;
@@ -183,6 +213,8 @@ static int unit_check(Store *store, void *record, const void *before, const Fiel
         if (!before && !has_key(given, "active"))
                 unit->active = true;
         r = check_regions(unit->regions, refusal);
+        if (r == 0 && unit->parent && has_key(given, "parent"))
+                r = check_circle(store, unit, refusal);
         return r != 0 ? r : check_parent(store, unit, refusal);
 }
 

@@ -164,6 +164,22 @@ static int check_future(Step *step, const char *name, int64_t instant) {
                       time_format(step->now, text));
 }
 
+static int64_t local_day(const Step *step) {
+        int32_t day, second;
+
+        zone_local(engine_zone(step->engine), step->now / USEC_PER_SEC, &day, &second);
+        return day;
+}
+
+static int check_purchase(Step *step) {
+        if (!is_given(step, "purchase_date") || ticket_of(step)->purchase_date <= local_day(step))
+                return 0;
+        return refuse(
+                step->refusal, REFUSED_INVALID_VALUE,
+                "purchase_date: lies in the future; give the day on which the customer bought "
+                "it");
+}
+
 static int check_given_values(Step *step) {
         const Ticket *ticket = ticket_of(step);
         int r;
@@ -171,6 +187,8 @@ static int check_given_values(Step *step) {
         r = region_check("region", ticket->region, step->refusal);
         if (r == 0)
                 r = check_product(step);
+        if (r == 0)
+                r = check_purchase(step);
         if (r == 0)
                 r = check_fault(step);
         if (r == 0)
@@ -401,13 +419,6 @@ int ticket_may_follow_up(Step *step) {
         return 0;
 }
 
-static int64_t local_day(const Step *step) {
-        int32_t day, second;
-
-        zone_local(engine_zone(step->engine), step->now / USEC_PER_SEC, &day, &second);
-        return day;
-}
-
 /* Open again: what the earlier round brought is undone, its history stays. */
 int ticket_reopen(Step *step) {
         Ticket *ticket = ticket_of(step);
@@ -512,5 +523,7 @@ int ticket_update(Step *step) {
         int r;
 
         r = check_product(step);
+        if (r == 0)
+                r = check_purchase(step);
         return r == 0 ? learn(step) : r;
 }

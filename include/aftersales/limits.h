@@ -9,6 +9,7 @@
 #define REQUEST_ID_MAX_BYTES   64
 #define REGION_DIGITS_MIN      2
 #define REGION_DIGITS_MAX      12
+#define UNIT_DEPTH_MAX         32 /* units above one */
 #define UNIT_REGIONS_MAX       64
 
 #define CALENDAR_STRETCHES_MAX 8    /* working stretches in a day */

@@ -327,6 +327,45 @@ class Input(ServiceTest):
         with self.refused("UnknownField", "code"):
             self.client.call("Units", "Update", "sa{sv}", "BJ", variants({"code": "BK"}))
 
+    def test_units_in_a_circle(self):
+        """Nobody is above himself, directly or through others."""
+        def unit(member, *arguments, **fields):
+            self.client.call("Units", member, ("s" if arguments else "") + "a{sv}", *arguments, variants(fields))
+
+        for code, parent in (("L1", None), ("L2", "L1"), ("L3", "L2")):
+            unit("Create", code=code, kind="subcentre", name=code, **({"parent": parent} if parent else {}))
+        with self.refused("InvalidValue", "parent", "O1"):
+            unit("Create", code="O1", kind="subcentre", name="x", parent="O1")
+        for parent in ("L1", "L2", "L3"):
+            with self.refused("InvalidValue", "parent", "L1 would be above itself"):
+                unit("Update", "L1", parent=parent)
+        unit("Update", "L3", parent="L1")
+        with self.refused("InvalidValue", "parent", "L1 would be above itself"):
+            unit("Update", "L1", parent="L3")
+        for i in range(4, 34):
+            unit("Create", code=f"L{i}", kind="subcentre", name="x", parent=f"L{i - 1}")
+        unit("Create", code="L34", kind="subcentre", name="x", parent="L33")
+        with self.refused("LimitReached", "parent", "32"):
+            unit("Create", code="L35", kind="subcentre", name="x", parent="L34")
+
+    def test_at_is_for_cases(self):
+        """What has no time of its own is not silently given one."""
+        at_time = self.client.now() - 3600 * USEC
+        with self.refused("InvalidValue", "at:", "leave at out"):
+            self.client.call("Units", "Create", "a{sv}", variants(
+                {"code": "A-T", "kind": "subcentre", "name": "x", "at": at_time}))
+        with self.refused("InvalidValue", "at:", "leave at out"):
+            self.client.call("Units", "Update", "sa{sv}", "BJ", variants({"name": "x", "at": at_time}))
+        with self.refused("InvalidValue", "at:", "leave at out"):
+            self.client.call("Escalations", "Acknowledge", "ta{sv}", 1, variants({"at": at_time}))
+
+    def test_bought_in_the_future(self):
+        """Today is the last day that can be."""
+        ticket = self.ticket(purchase_date="2026-03-02")
+        self.check_create("InvalidValue", ("purchase_date", "future"), purchase_date="2026-03-03")
+        with self.refused("InvalidValue", "purchase_date", "future", unchanged=ticket):
+            self.client.move("Update", ticket, purchase_date="2026-03-03")
+
     # -- pages --
 
     def test_limits(self):
