@@ -98,7 +98,7 @@ int history_append(BusCall *call, const Key *prefix, const RecordType *type) {
                (r = history_next(call->bus->options.store, prefix, &position, &event)) == 0) {
                 if (!personal)
                         history_mask(&event, type);
-                r = MIN(fields_append(call->reply, &event_type, &event, true), 0);
+                r = MIN(fields_append(call->reply, &event_type, &event, personal), 0);
                 record_done(&event_type, &event);
         }
         return r == -ENOENT ? rows_close(call->reply) : r;

@@ -33,7 +33,7 @@ static const Field event_fields[] = {
         TEXT(7, Event, verb, 0, NAME_MAX_BYTES, .doc = "what was done"),
         TEXT(8, Event, from, 0, NAME_MAX_BYTES, .doc = "state before"),
         TEXT(9, Event, to, 0, NAME_MAX_BYTES, .doc = "state after"),
-        TEXT(10, Event, note, 0, TEXT_MAX_BYTES, .doc = "what the caller remarked"),
+        TEXT(10, Event, note, FIELD_PERSONAL, TEXT_MAX_BYTES, .doc = "what the caller remarked"),
         LIST(11, Event, changes, 0, &change_type, .doc = "fields that the call has set"),
 };
 

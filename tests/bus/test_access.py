@@ -309,6 +309,15 @@ class Scope(ServiceTest):
                 auditor.list_page("Tickets", filters)
         self.assertEqual(len(centre.list_all("Tickets", {"phone": "13999999999"})), 1)
 
+    def test_masked_notes(self):
+        """A remark is free text, in which anything may stand."""
+        ticket = self.ticket()
+        self.client.move("Comment", ticket, note="欧阳修来电")
+        for who, expected in (("auditor", "***"), ("centre", "欧阳修来电")):
+            with self.subTest(who=who):
+                history = self.clients[who].call("Tickets", "History", "t", ticket)
+                self.assertEqual(history[-1]["note"], expected)
+
     def test_masked_units(self):
         self.client.call("Units", "Update", "sa{sv}", "BJ-1",
                          variants({"contact": "李经理 13999999999"}))
