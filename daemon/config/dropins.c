@@ -138,7 +138,7 @@ static int read_directory(Reading *reading, const char *path) {
         if (r < 0)
                 return r;
         if (problem) {
-                config_error_add(reading->errors, CONFIG_NOWHERE, "",
+                config_error_add(reading->errors, config_nowhere, "",
                                  "the directory %s beside it cannot be read: %s", path, problem);
                 reading->ended = true;
                 return 0;

@@ -21,7 +21,8 @@ typedef struct ConfigPlace {
         int line, column;
 } ConfigPlace;
 
-#define CONFIG_NOWHERE ((ConfigPlace){}) /* the configuration as a whole */
+/* The configuration as a whole. */
+static const ConfigPlace config_nowhere = {};
 
 typedef struct ConfigMessage {
         ConfigPlace place;
@@ -51,7 +52,7 @@ typedef struct ConfigErrors {
 } ConfigErrors;
 
 /* Adds what somebody above found wrong in the configuration, for example at the place that a
- * TargetSpec carries; CONFIG_NOWHERE when it is about none. Without a load (a policy made by hand)
+ * TargetSpec carries; config_nowhere when it is about none. Without a load (a policy made by hand)
  * the file is called "configuration". */
 void config_error_add(ConfigErrors *errors, ConfigPlace place, const char *path, const char *format,
                       ...) _printf_(4, 5);

@@ -79,7 +79,7 @@ static int show_entry(Show *show, const Schema *s, const char *key, bool plain, 
 
 static int show_fallback(Show *show, const SchemaKey *key, int depth) {
         _cleanup_(cleanup_tree_free) Tree *tree = NULL;
-        int r = tree_read_builtin(key->fallback, show->errors, CONFIG_NOWHERE, &tree);
+        int r = tree_read_builtin(key->fallback, show->errors, config_nowhere, &tree);
 
         if (r < 0)
                 return r;

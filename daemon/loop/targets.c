@@ -249,7 +249,7 @@ static void check_complete(const KindTargets *targets, int type, int priority,
                 if (target->seconds[i] == 0)
                         missing = kind->clock_names->names[i];
         if (missing)
-                config_error_add(errors, CONFIG_NOWHERE, "targets",
+                config_error_add(errors, config_nowhere, "targets",
                                  "%s: no '%s' for type %s, priority %s; give it there or under "
                                  "%s." DEFAULT_TYPE ".%s",
                                  kind->name, missing, kind->type_names->names[type],
@@ -280,7 +280,7 @@ static int build_calendars(Engine *engine, ConfigErrors *errors) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                config_error_add(errors, CONFIG_NOWHERE, "zone", "no usable time zone '%s'",
+                config_error_add(errors, config_nowhere, "zone", "no usable time zone '%s'",
                                  policy->zone);
         engine->calendars = calloc(policy->n_calendars, sizeof(Calendar *));
         if (!engine->calendars)
@@ -292,7 +292,7 @@ static int build_calendars(Engine *engine, ConfigErrors *errors) {
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0)
-                        config_error_add(errors, CONFIG_NOWHERE, "calendars",
+                        config_error_add(errors, config_nowhere, "calendars",
                                          r == -ERANGE ? "%s: the week has no working time"
                                                       : "%s: its time zone cannot be used",
                                          spec->name);

@@ -339,8 +339,8 @@ static void test_added_error(_unused_ void **state) {
                          "there is no clock '%s'; did you mean '%s'?", clock->clock, "response");
         config_error_add(&errors, (ConfigPlace){ 0, 2, 1 }, "targets", "something");
         config_error_add(&errors, (ConfigPlace){ 0, 2, 1 }, "targets", "something");
-        config_error_add(&errors, CONFIG_NOWHERE, "roles", "anything");
-        config_error_add(&unread, CONFIG_NOWHERE, "", "anything");
+        config_error_add(&errors, config_nowhere, "roles", "anything");
+        config_error_add(&unread, config_nowhere, "", "anything");
         assert_string_equal(unread.errors.list[0].text, "configuration: anything");
         assert_true(config_errors_any(&errors));
         found = join(&errors.errors);

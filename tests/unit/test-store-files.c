@@ -95,7 +95,7 @@ static void put_row(MDB_txn *txn, unsigned dbi, const char *key, const void *dat
 }
 
 static void raise_version(MDB_txn *txn, unsigned dbi) {
-        put_row(txn, dbi, "schema", "aftersalesd\0\0\0\0\2\0\3", 18);
+        put_row(txn, dbi, "schema", "aftersalesd\0\0\0\0\3\0\3", 18);
 }
 
 static void change_magic(MDB_txn *txn, unsigned dbi) {
@@ -219,8 +219,8 @@ static const struct {
         const char *text;
 } refusals[] = {
         { edit_version, -EPROTONOSUPPORT,
-          "the database has schema version 2, written by a newer aftersalesd; this one understands "
-          "up to 1: install the newer program again" },
+          "the database has schema version 3, written by a newer aftersalesd; this one understands "
+          "up to 2: install the newer program again" },
         { other_site, -EREMCHG,
           "the database belongs to site 3, the configuration says site 4: mend 'site' or "
           "'store.directory'" },
