@@ -107,7 +107,8 @@ static void print_interface(FILE *file, const BusInterface *interface) {
         for (const BusMethod *method = interface->methods; method->member; method++)
                 print_method(file, method->member, method, method->doc);
         for (size_t i = 0; interface->kind && i < interface->kind->n_transitions; i++)
-                print_transition(file, interface->kind, &interface->kind->transitions[i]);
+                if (!interface->kind->transitions[i].internal)
+                        print_transition(file, interface->kind, &interface->kind->transitions[i]);
         for (const BusSignal *signal = interface->signals; signal && signal->member; signal++) {
                 fputc('\n', file);
                 print_doc(file, "    ", signal->doc);

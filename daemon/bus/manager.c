@@ -359,7 +359,8 @@ static int manager_transitions(BusCall *call) {
                               "kind: there is no such kind of case; there is: ticket");
         r = rows_open(call->reply);
         for (size_t i = 0; r >= 0 && i < kind->n_transitions; i++)
-                r = append_transition(call, kind, &kind->transitions[i]);
+                if (!kind->transitions[i].internal)
+                        r = append_transition(call, kind, &kind->transitions[i]);
         return r < 0 ? r : rows_close(call->reply);
 }
 

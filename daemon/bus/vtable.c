@@ -47,7 +47,7 @@ const BusMethod *bus_find_method(const BusInterface *interface, const char *memb
                         return method;
         for (size_t i = 0; interface->kind && i < interface->kind->n_transitions; i++) {
                 member_from_name(interface->kind->transitions[i].name, name);
-                if (STREQ(name, member)) {
+                if (STREQ(name, member) && !interface->kind->transitions[i].internal) {
                         *ret_transition = &interface->kind->transitions[i];
                         return &transition_method;
                 }
@@ -128,6 +128,8 @@ int vtable_new(const BusInterface *interface, sd_bus_message_handler_t handler, 
         for (size_t i = 0; i < n_transitions; i++) {
                 char member[MEMBER_SIZE];
 
+                if (interface->kind->transitions[i].internal)
+                        continue;
                 member_from_name(interface->kind->transitions[i].name, member);
                 add_method(vtable, member, &transition_method, handler);
         }

@@ -94,13 +94,14 @@ typedef struct Case {
         List clocks;
 } Case;
 
-/* Tags 1..31 are the engine's; a kind's own fields begin at 32. */
-#define CASE_FIELDS(states_, types_, priorities_, clock_type_)                                     \
+/* Tags 1..31 are the engine's; a kind's own fields begin at 32. The type's marks: FIELD_REQUIRED
+ * unless the kind has a default type. */
+#define CASE_FIELDS(states_, types_, type_marks_, priorities_, clock_type_)                        \
         ID(1, Case, id, 0, .doc = "number of the case"),                                           \
                 ENUM(2, Case, kind, FIELD_HIDDEN, &kind_names, .doc = "kind of case"),             \
                 ENUM(3, Case, state, FIELD_FILTER, states_, .doc = "where in the loop it stands"), \
                 ENUM(4, Case, type,                                                                \
-                     FIELD_REQUIRED | FIELD_SETTABLE | FIELD_UPDATABLE | FIELD_FILTER, types_,     \
+                     (type_marks_) | FIELD_SETTABLE | FIELD_UPDATABLE | FIELD_FILTER, types_,      \
                      .doc = "what it is about"),                                                   \
                 ENUM(5, Case, priority, FIELD_SETTABLE | FIELD_UPDATABLE | FIELD_FILTER,           \
                      priorities_, .doc = "normal unless given"),                                   \

@@ -153,6 +153,8 @@ int case_arm(const Engine *engine, const Kind *kind, Case *c, int64_t now) {
         const Target *target = engine_target(engine, kind, c);
         Clock *clocks = c->clocks.items;
 
+        if (!target->timing.ladder)
+                return -ERANGE;
         c->armed_at = c->rung = 0;
         c->overdue = c->late;
         for (size_t i = 0; i < c->clocks.n; i++) {
@@ -197,6 +199,8 @@ int case_recompute(const Engine *engine, const Kind *kind, Case *c) {
         int64_t now = MAX(version->timing_since, c->changed_at);
         Clock *clocks = c->clocks.items;
 
+        if (!target->timing.ladder)
+                return -ERANGE;
         for (size_t i = 0; i < c->clocks.n; i++) {
                 Clock *clock = &clocks[i];
                 int r = clock->stopped_at ? 0

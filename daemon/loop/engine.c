@@ -49,7 +49,7 @@ char *engine_allowed(const Kind *kind, int state, char *buffer, size_t size) {
 
         snprintf(buffer, size, "nothing");
         for (size_t i = 0; i < kind->n_transitions && used < size; i++)
-                if (kind->transitions[i].from & STATE(state))
+                if ((kind->transitions[i].from & STATE(state)) && !kind->transitions[i].internal)
                         used += (size_t)snprintf(buffer + used, size - used, "%s%s",
                                                  used ? ", " : "", kind->transitions[i].name);
         return buffer;
@@ -122,6 +122,15 @@ static int finish(Step *step, const char *verb, Head *ret) {
 }
 
 /* ---- calls ---- */
+
+static int check_used(const Engine *engine, const Kind *kind, Refusal *refusal) {
+        if (engine_uses(engine, kind))
+                return 0;
+        return refuse(refusal, REFUSED_RULE,
+                      "the configuration has no targets for %s: write targets.%s.default.%s to use "
+                      "them",
+                      kind->doc, kind->name, kind->priority_names->names[kind->default_priority]);
+}
 
 static int check_scope(const Call *call, const Kind *kind, const Case *c, Refusal *refusal) {
         char number[CASE_NUMBER_SIZE];
@@ -217,6 +226,8 @@ static int create_step(Step *step, const Call *call, Head *ret) {
                 return r;
         c->kind = step->kind->number;
         c->created_at = step->now;
+        if (!c->type)
+                c->type = step->kind->default_type;
         if (!c->priority)
                 c->priority = step->kind->default_priority;
         r = step->kind->create(step);
@@ -239,6 +250,7 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
                 .kind = kind,
                 .actor = call->actor,
                 .now = call->at ? call->at : call->now,
+                .told_at = call->now,
                 .item = c,
                 .given = &call->given,
                 .note = call->note,
@@ -251,14 +263,16 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
 
         if (!c)
                 return -ENOMEM;
-        r = check_settable(type, &call->given, refusal);
+        r = check_used(engine, kind, refusal);
+        if (r == 0)
+                r = check_settable(type, &call->given, refusal);
         if (r == 0)
                 r = check_missing(type, call, FIELD_REQUIRED, NULL, "create", refusal);
         if (r == 0)
                 r = check_at(call, 0, kind->name, refusal);
         if (r != 0)
                 return r;
-        r = kind->find ? kind->find(change_store(change), call->fields, &id) : -ENOENT;
+        r = kind->find ? kind->find(engine, change_store(change), call, &id) : -ENOENT;
         if (r == 0) {
                 *ret_created = false;
                 return answer_existing(change, kind, call, id, ret, refusal);
@@ -348,6 +362,7 @@ int engine_move(const Engine *engine, Change *change, const Kind *kind,
                 .transition = transition,
                 .actor = call->actor,
                 .now = call->now,
+                .told_at = call->now,
                 .before = before,
                 .item = c,
                 .given = &call->given,
@@ -359,6 +374,9 @@ int engine_move(const Engine *engine, Change *change, const Kind *kind,
 
         if (!before || !c)
                 return -ENOMEM;
+        r = check_used(engine, kind, refusal);
+        if (r != 0)
+                return r;
         r = change_get(change, kind->table, &key, c);
         if (r == -ENOENT)
                 return refuse(refusal, REFUSED_NOT_FOUND, "there is no %s %s", kind->name,

@@ -50,6 +50,9 @@ int engine_missing_years(const Engine *engine, int64_t now, MissingYear found, v
 /* The business zone: in which dates are cut. */
 const Zone *engine_zone(const Engine *engine);
 const Target *engine_target(const Engine *engine, const Kind *kind, const Case *c);
+/* Whether the policy has targets for a kind; without any there are no such cases. Those that were
+ * left open by an earlier policy have no times: -ERANGE. */
+bool engine_uses(const Engine *engine, const Kind *kind);
 
 /* What every call that changes a case answers. */
 typedef struct Head {

@@ -148,6 +148,8 @@ static int put_stretches(Explaining *x, int64_t until) {
 static int add_ladder(Explaining *x) {
         const LadderSpec *ladder = x->timing->ladder;
 
+        if (!ladder) /* an ended case of a kind that is used no more */
+                return 0;
         for (int64_t level = ladder_first_level(ladder); level <= (int64_t)ladder->n_rungs;
              level++) {
                 char name[NAME_MAX_BYTES];
@@ -216,7 +218,7 @@ static int put_policy(Explaining *x) {
         row.policy = version.number;
         row.digest = digest;
         row.why = why;
-        if (version.number >= engine_version(x->engine)->timing_version) {
+        if (ladder && version.number >= engine_version(x->engine)->timing_version) {
                 row.calendar = (char *)calendar_name(x->timing->calendar);
                 row.ladder = ladder->name;
                 snprintf(why, sizeof(why), "number %" PRId64 " (%s): calendar %s, ladder %s, %s",
@@ -246,7 +248,7 @@ static int explain_clock(Explaining *x, int64_t now) {
         /* The events first: of a clock that runs for years there are more stretches than rows. */
         if (r == 0)
                 r = put_events(x);
-        if (r == 0 && !clock->fixed_at)
+        if (r == 0 && !clock->fixed_at && x->timing->calendar)
                 r = put_stretches(x, clock->paused ? now : until);
         return r;
 }

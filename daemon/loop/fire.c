@@ -76,6 +76,8 @@ int case_next_event(const Engine *engine, const Kind *kind, const Case *c, int64
 
         if (!clock)
                 return -ENOENT;
+        if (!ladder)
+                return -ERANGE;
         event = (CaseEvent){
                 .clock = clock,
                 .due_at = clock->next_at,

@@ -37,7 +37,8 @@ typedef struct Step {
         const Kind *kind;
         const Transition *transition; /* NULL: creation */
         const Actor *actor;
-        int64_t now;
+        int64_t now;            /* when it happens */
+        int64_t told_at;        /* when it is told: later, for what is only reported */
         const Case *before;     /* as it was; NULL: creation */
         Case *item;             /* as it will be: the fields given are in place already */
         const FieldMask *given; /* which those are */
@@ -65,6 +66,7 @@ typedef struct ClockDef {
         const char *doc;
         /* The deadline as an instant where the case has one (a promise), or 0 for the target. */
         int64_t (*fixed)(const Case *c);
+        bool fixed_only; /* it always has one: the policy has no target for it */
 } ClockDef;
 
 struct Transition {
@@ -75,6 +77,7 @@ struct Transition {
         const char *takes; /* names of fields, separated by blanks */
         const char *needs; /* those of them that must be given */
         bool needs_note;
+        bool internal; /* made by the daemon in the caller's name, never called by itself */
         int (*guard)(Step *step);  /* may only look: 0, > 0 refused, < 0 */
         int (*effect)(Step *step); /* changes step->item and its to and raise; likewise */
         const char *doc;
@@ -102,14 +105,17 @@ struct Kind {
         size_t n_transitions;
         const ListPath *paths; /* best first */
         size_t n_paths;
-        int initial; /* state */
+        int initial;      /* state */
+        int default_type; /* 0: the type must be given */
         int default_priority;
         Permission read, create_permission;
         /* Completes and checks a new case; the engine has set state, priority and times. */
         int (*create)(Step *step);
-        /* A new case that is the same as an existing one, by the caller's own reference: its id, 0.
-         */
-        int (*find)(Store *store, const Case *c, uint64_t *ret);
+        /* The fields by which a caller knows a case besides its number, separated by blanks, and
+         * the case that those of a call name: its id, 0; -ENOENT. A new case that is the same as
+         * that is none. */
+        const char *known_by;
+        int (*find)(const Engine *engine, Store *store, const Call *call, uint64_t *ret);
         /* Whose turn it is in the state entered: a unit's code, kept in step->item->owner. */
         int (*assign_owner)(Step *step);
         const char *doc;

@@ -37,8 +37,8 @@ static bool is_contradicted(const Engine *engine, const Kind *kind, const Case *
         const Clock *clocks = c->clocks.items;
         const LadderSpec *ladder;
 
-        if (c->type <= 0 || c->type >= kind->type_names->n || c->priority <= 0 ||
-            c->priority >= kind->priority_names->n) {
+        if (!engine_uses(engine, kind) || c->type <= 0 || c->type >= kind->type_names->n ||
+            c->priority <= 0 || c->priority >= kind->priority_names->n) {
                 snprintf(why, WHY_SIZE, "there is no target for its type and priority");
                 return true;
         }

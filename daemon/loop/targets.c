@@ -14,6 +14,7 @@
 
 typedef struct KindTargets {
         const Kind *kind;
+        bool used;       /* the policy names the kind */
         Target *targets; /* [type][priority], from 1 */
 } KindTargets;
 
@@ -151,6 +152,13 @@ const Target *engine_target(const Engine *engine, const Kind *kind, const Case *
         return NULL;
 }
 
+bool engine_uses(const Engine *engine, const Kind *kind) {
+        for (size_t i = 0; i < engine->n_kinds; i++)
+                if (engine->kinds[i] == kind)
+                        return engine->targets[i].used;
+        return false;
+}
+
 int engine_find_unit(const Engine *engine, Store *store, Recipient recipient, const Case *c,
                      char ret[static CODE_MAX_BYTES + 1]) {
         return engine->find_unit(store, recipient, c, ret);
@@ -196,13 +204,21 @@ static bool known_name(const EnumNames *names, const char *name, ConfigPlace pla
         return false;
 }
 
+static void check_clock(const Kind *kind, const TargetClock *clock, ConfigErrors *errors) {
+        if (known_name(kind->clock_names, clock->clock, clock->place, "clock", errors) &&
+            kind->clocks[enum_value(kind->clock_names, clock->clock)].fixed_only)
+                config_error_add(errors, clock->place, "targets",
+                                 "the deadline of the clock '%s' is not a time from the beginning; "
+                                 "write calendar and ladder only",
+                                 clock->clock);
+}
+
 static void check_spec(const Kind *kind, const TargetSpec *spec, ConfigErrors *errors) {
         if (!STREQ(spec->type, DEFAULT_TYPE))
                 known_name(kind->type_names, spec->type, spec->place, "type", errors);
         known_name(kind->priority_names, spec->priority, spec->place, "priority", errors);
         for (size_t i = 0; i < spec->n_clocks; i++)
-                known_name(kind->clock_names, spec->clocks[i].clock, spec->clocks[i].place, "clock",
-                           errors);
+                check_clock(kind, &spec->clocks[i], errors);
 }
 
 static void check_specs(const Engine *engine, ConfigErrors *errors) {
@@ -236,7 +252,14 @@ static void put_specs(const Engine *engine, const KindTargets *targets, int type
                 }
 }
 
-/* Every type and priority must come out complete. */
+static bool is_named(const Engine *engine, const Kind *kind) {
+        for (size_t i = 0; i < engine->policy->n_targets; i++)
+                if (STREQ(engine->policy->targets[i].kind, kind->name))
+                        return true;
+        return false;
+}
+
+/* Every type and priority must come out complete, unless the kind is not used at all. */
 static void check_complete(const KindTargets *targets, int type, int priority,
                            ConfigErrors *errors) {
         const Kind *kind = targets->kind;
@@ -246,7 +269,7 @@ static void check_complete(const KindTargets *targets, int type, int priority,
                                                        : NULL;
 
         for (int i = 1; !missing && i < kind->clock_names->n; i++)
-                if (target->seconds[i] == 0)
+                if (target->seconds[i] == 0 && !kind->clocks[i].fixed_only)
                         missing = kind->clock_names->names[i];
         if (missing)
                 config_error_add(errors, config_nowhere, "targets",
@@ -260,6 +283,7 @@ static void check_complete(const KindTargets *targets, int type, int priority,
 static int build_kind(Engine *engine, KindTargets *targets, const Kind *kind,
                       ConfigErrors *errors) {
         targets->kind = kind;
+        targets->used = is_named(engine, kind);
         targets->targets = calloc((size_t)kind->type_names->n * (size_t)kind->priority_names->n,
                                   sizeof(Target));
         if (!targets->targets)
@@ -267,7 +291,8 @@ static int build_kind(Engine *engine, KindTargets *targets, const Kind *kind,
         for (int type = 1; type < kind->type_names->n; type++)
                 for (int priority = 1; priority < kind->priority_names->n; priority++) {
                         put_specs(engine, targets, type, priority);
-                        check_complete(targets, type, priority, errors);
+                        if (targets->used)
+                                check_complete(targets, type, priority, errors);
                 }
         return 0;
 }

@@ -89,6 +89,9 @@ typedef struct FieldMask {
 static inline void field_mask_set(FieldMask *mask, size_t i) {
         mask->bits[i / 64] |= UINT64_C(1) << (i % 64);
 }
+static inline void field_mask_clear(FieldMask *mask, size_t i) {
+        mask->bits[i / 64] &= ~(UINT64_C(1) << (i % 64));
+}
 static inline bool field_mask_has(const FieldMask *mask, size_t i) {
         return mask->bits[i / 64] >> (i % 64) & 1;
 }

@@ -46,8 +46,8 @@ static bool is_given(const Step *step, const char *name) {
 
 /* ---- taking in ---- */
 
-int ticket_find(Store *store, const Case *c, uint64_t *ret) {
-        const Ticket *ticket = (const Ticket *)c;
+int ticket_find(const Engine *engine _unused_, Store *store, const Call *call, uint64_t *ret) {
+        const Ticket *ticket = call->fields;
         Key prefix = {}, position = {}, key;
         int r;
 

@@ -7,7 +7,7 @@
 #include "loop/kind.h"
 
 int ticket_create(Step *step);
-int ticket_find(Store *store, const Case *c, uint64_t *ret);
+int ticket_find(const Engine *engine, Store *store, const Call *call, uint64_t *ret);
 int ticket_assign_owner(Step *step);
 
 int ticket_transfer(Step *step);

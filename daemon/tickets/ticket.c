@@ -44,7 +44,7 @@ static const RecordType ticket_clock_type = CLOCK_TYPE(clock_fields);
 #define GIVEN  (FIELD_SETTABLE | FIELD_UPDATABLE)
 
 static const Field ticket_fields[] = {
-        CASE_FIELDS(&state_names, &type_names, &priority_names, &ticket_clock_type),
+        CASE_FIELDS(&state_names, &type_names, FIELD_REQUIRED, &priority_names, &ticket_clock_type),
         ENUM(32, Ticket, channel, CREATE, &channel_names,
              .doc = "how it came in; phone unless given"),
         TEXT(33, Ticket, reference, CREATE | FIELD_FILTER, 64,
@@ -398,6 +398,7 @@ const Kind ticket_kind = {
         .read = PERMISSION_TICKET_READ,
         .create_permission = PERMISSION_TICKET_CREATE,
         .create = ticket_create,
+        .known_by = "reference",
         .find = ticket_find,
         .assign_owner = ticket_assign_owner,
         .doc = "customer tickets",

@@ -136,25 +136,45 @@ static int create_case(ImportRow *row, ImportOutcome *ret) {
         return r;
 }
 
-/* The case that a row is about, by its number or its reference. */
+/* Takes from the fields given those by which cases are known; whether there were any. */
+static bool take_known(const Kind *kind, FieldMask *given) {
+        const RecordType *type = kind->table->type;
+        bool any = false;
+
+        for (size_t i = 0; i < type->n_fields; i++) {
+                if (!field_mask_has(given, i) || !names_have(kind->known_by, type->fields[i].name))
+                        continue;
+                field_mask_clear(given, i);
+                any = true;
+        }
+        return any;
+}
+
+/* The case that a row is about, by its number or what else it is known by, which is no field of
+ * the transition then. */
 static int find_case(ImportRow *row, uint64_t *ret) {
         const ImportOptions *options = &row->session->options;
+        bool known;
         int r;
 
         if (row->id) {
+                take_known(options->kind, &row->call.given);
                 if (value_read_id(row->id, ret) == 0)
                         return 0;
                 return refuse(&row->refusal, REFUSED_INVALID_VALUE, "id: no number such as %c17",
                               options->kind->letter);
         }
-        r = options->kind->find ? options->kind->find(options->store, row->fields, ret) : -ENOENT;
+        r = options->kind->find ? options->kind->find(row->engine, options->store, &row->call, ret)
+                                : -ENOENT;
+        known = take_known(options->kind, &row->call.given);
         if (r != -ENOENT)
                 return r;
-        if (row->reference)
-                return refuse(&row->refusal, REFUSED_NOT_FOUND,
-                              "reference: there is no %s with this one", options->kind->name);
+        if (known)
+                return refuse(&row->refusal, REFUSED_NOT_FOUND, "%s: there is no %s with this one",
+                              options->kind->known_by, options->kind->name);
         return refuse(&row->refusal, REFUSED_MISSING_FIELD,
-                      "id: the row names no %s: give its id or its reference", options->kind->name);
+                      "id: the row names no %s: give its id or its %s", options->kind->name,
+                      options->kind->known_by);
 }
 
 /* Whether the history has this verb at this instant. 1, 0, negative errno. */
@@ -251,7 +271,6 @@ static int move_case(ImportRow *row, const Transition *transition, ImportOutcome
         char token[REQUEST_TOKEN_SIZE], body[REQUEST_TOKEN_SIZE];
         Change *change = NULL;
         uint64_t id = 0;
-        size_t i = 0;
         int r;
 
         r = check_permission(row, transition->permission);
@@ -269,9 +288,6 @@ static int move_case(ImportRow *row, const Transition *transition, ImportOutcome
                 return r;
         row->call.quiet = r > 0;
         r = 0;
-        /* It has said which case; it is no field of the transition. */
-        if (row->reference && record_field(options->kind->table->type, "reference", &i))
-                row->call.given.bits[i / 64] &= ~(UINT64_C(1) << (i % 64));
         if (row->settle)
                 r = engine_settle(row->engine, options->store, options->kind->number, id,
                                   &row->call);
@@ -297,7 +313,7 @@ int import_case(ImportRow *row, ImportOutcome *ret) {
         if (STREQ(row->verb, "create"))
                 return create_case(row, ret);
         transition = kind_transition(kind, row->verb);
-        if (!transition)
+        if (!transition || transition->internal)
                 return refuse(&row->refusal, REFUSED_INVALID_VALUE,
                               "verb: %.64s is none of a %s: write create, or a transition such as "
                               "%s",
