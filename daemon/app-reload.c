@@ -46,7 +46,7 @@ static void take_effect(App *app, const App *before, const ConfigErrors *errors)
         engine_missing_years(app->engine, wall_clock_now(&app->clock), app_warn_missing_year, NULL);
         bus_access_changed(app->bus);
         recompute_begin(app->recompute);
-        due_rearm(app->due);
+        due_replan(app->due);
         status_line_refresh(app->status);
 }
 

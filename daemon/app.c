@@ -25,11 +25,12 @@
 
 /* Everything that is stored, and every kind of case: a further one is one line in each. */
 const Table *const app_tables[] = {
-        &unit_table,    &product_table,    &serial_table,       &fault_table,   &ticket_table,
-        &history_table, &escalation_table, &notification_table, &request_table, &version_table,
-        NULL,
+        &unit_table,    &product_table, &serial_table,     &fault_table,
+        &ticket_table,  &history_table, &escalation_table, &notification_table,
+        &request_table, &version_table, &periodic_table,   NULL,
 };
 const Kind *const app_kinds[] = { &ticket_kind, NULL };
+const Periodic *const app_periodics[] = { NULL };
 
 void app_done(App *app) {
         recompute_free(app->recompute);
@@ -267,7 +268,7 @@ static int start_runtime(App *app) {
 
         if (r == 0)
                 r = due_new(app->event, app->engine, app->store, &app->clock, app->committer,
-                            &app->due);
+                            app_periodics, &app->due);
         if (r == 0)
                 r = status_line_new(app->event, app->engine, app->store, app->due, app->committer,
                                     &app->status);

@@ -6,12 +6,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "loop/kind.h"
+#include "loop/periodic.h"
 #include "store/store.h"
 
 /* Everything that is stored, and every kind of case; NULL-terminated. */
 extern const Table *const app_tables[];
 extern const Kind *const app_kinds[];
+/* What comes round by itself; likewise. */
+extern const Periodic *const app_periodics[];
 
 typedef struct AppOptions {
         const char *program; /* path of this program */

@@ -24,6 +24,7 @@ struct DueTimer {
         Store *store;
         WallClock *clock;
         Committer *committer;
+        const Periodic *const *periodics;
         sd_event_source *timer; /* armed at the next instant */
         sd_event_source *slice; /* runs while there is a backlog */
         sd_event_source *watch; /* the wall clock was set */
@@ -33,6 +34,7 @@ struct DueTimer {
         int watch_fd;
         int64_t seen_wall, seen_boot; /* the two clocks when last compared */
         bool suspect;
+        bool planned;   /* the periodic work, by this policy and clock */
         bool failed;    /* something could not be worked off; tried again after a while */
         bool said;      /* and was logged, until all goes well again */
         bool behind;    /* the oldest event is late */
@@ -113,36 +115,82 @@ static int release_summaries(DueTimer *due, int64_t now) {
         return change_apply(change, &origin);
 }
 
-/* A case that cannot be handled must not hold up all others: it is said once, passed over and tried
- * again later. */
-static void say_failure(DueTimer *due, const DueCase *at_fault, int r) {
+/* What is due first: periodic work, or a case. */
+typedef struct DueWork {
+        int64_t at;
+        const Periodic *periodic; /* or NULL */
+        DueCase first;
+} DueWork;
+
+/* What a slice passes over. */
+typedef struct DuePast {
+        Key position; /* cases before it */
+        bool periodics;
+} DuePast;
+
+static int find_work(DueTimer *due, DuePast *past, DueWork *ret) {
+        const Periodic *periodic = NULL;
+        DueWork work = {};
+        int64_t at = 0;
+        int r;
+
+        r = engine_next_due(due->store, &past->position, &work.first);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        work.at = r == 0 ? work.first.at : 0;
+        r = past->periodics ? -ENOENT
+                            : periodic_next_due(due->store, due->periodics, &periodic, &at);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == 0 && (!work.at || at <= work.at)) {
+                work.at = at;
+                work.periodic = periodic;
+        }
+        *ret = work;
+        return work.at ? 0 : -ENOENT;
+}
+
+static int do_work(DueTimer *due, const DueWork *work, int64_t now) {
+        return work->periodic ? periodic_step(due->engine, due->store, work->periodic, now)
+                              : engine_fire(due->engine, due->store, work->first.kind,
+                                            work->first.id, now);
+}
+
+/* What cannot be handled must not hold up all else: it is said once, passed over and tried again
+ * later. */
+static void say_failure(DueTimer *due, const DueWork *at_fault, int r) {
+        const Kind *kind = at_fault ? engine_kind(due->engine, at_fault->first.kind) : NULL;
         char number[CASE_NUMBER_SIZE];
 
-        if (!due->said && at_fault)
+        if (!due->said && at_fault && at_fault->periodic)
+                log_at(LOG_CRIT, "the periodic work %s cannot be done: %s; trying again",
+                       at_fault->periodic->name, strerror(-r));
+        else if (!due->said && at_fault)
                 log_at(LOG_CRIT, "what is due on %s %s cannot happen: %s; trying again",
-                       engine_kind(due->engine, at_fault->kind)
-                               ? engine_kind(due->engine, at_fault->kind)->name
-                               : "case",
-                       case_number('#', at_fault->id, number), strerror(-r));
+                       kind ? kind->name : "case", case_number('#', at_fault->first.id, number),
+                       strerror(-r));
         else if (!due->said)
                 log_error("what is due cannot be worked off: %s; trying again", strerror(-r));
         due->failed = due->said = true;
 }
 
-/* The next event, or when none is due the summaries of those that came late. Passes over what
- * stands before *position. -ENOENT: nothing to do. */
-static int work_once(DueTimer *due, Key *position, int64_t now) {
-        Key next = *position;
-        DueCase first;
+/* The next event, or when none is due the summaries of those that came late. -ENOENT: nothing to
+ * do. */
+static int work_once(DueTimer *due, DuePast *past, int64_t now) {
+        DuePast next = *past;
+        DueWork work;
         int r;
 
-        r = engine_next_due(due->store, &next, &first);
-        if (r == 0 && first.at < now) {
-                r = engine_fire(due->engine, due->store, first.kind, first.id, now);
-                if (r != -EBADMSG && r != -ENOENT && r != -ERANGE)
+        r = find_work(due, &next, &work);
+        if (r == 0 && work.at < now) {
+                r = do_work(due, &work, now);
+                if (r != -EBADMSG && r != -ENOENT && r != -ERANGE && r != -EAGAIN)
                         return MIN(r, 0);
-                say_failure(due, &first, r);
-                *position = next;
+                say_failure(due, &work, r);
+                if (work.periodic)
+                        past->periodics = true;
+                else
+                        past->position = next.position;
                 return 0;
         }
         return r < 0 && r != -ENOENT ? r : release_summaries(due, now);
@@ -150,10 +198,19 @@ static int work_once(DueTimer *due, Key *position, int64_t now) {
 
 /* The earliest instant that is armed, or 0. */
 static int64_t next_instant(DueTimer *due) {
-        Key position = {};
-        DueCase first;
+        DuePast past = {};
+        DueWork work;
 
-        return engine_next_due(due->store, &position, &first) == 0 ? first.at : 0;
+        return find_work(due, &past, &work) == 0 ? work.at : 0;
+}
+
+static int plan(DueTimer *due) {
+        int r = due->planned ? 0
+                             : periodic_plan(due->engine, due->store, due->periodics,
+                                             wall_clock_now(due->clock));
+
+        due->planned = r == 0;
+        return r;
 }
 
 static void arm_timer(DueTimer *due) {
@@ -188,18 +245,19 @@ static void judge_lag(DueTimer *due, int64_t now) {
 static int on_slice(sd_event_source *source _unused_, void *userdata) {
         DueTimer *due = userdata;
         int64_t now, began = boot_clock_now();
-        Key position = {};
+        DuePast past = {};
         unsigned done = 0;
-        int r = 0;
+        int r;
 
         judge_clock(due);
         if (due->suspect)
                 return 0;
         due->failed = false;
         now = wall_clock_now(due->clock);
+        r = plan(due);
         judge_lag(due, now);
         while (r == 0 && done < DUE_SLICE_EVENTS) {
-                r = work_once(due, &position, now);
+                r = work_once(due, &past, now);
                 done += r == 0;
                 if (boot_clock_now() - began > DUE_SLICE_TIME)
                         break;
@@ -238,11 +296,19 @@ void due_rearm(DueTimer *due) {
         arm_timer(due);
 }
 
+void due_replan(DueTimer *due) {
+        due->planned = false;
+        due_rearm(due);
+        sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+}
+
 static void on_commit(void *userdata, int result) {
         DueTimer *due = userdata;
 
-        if (result < 0)
+        if (result < 0) {
+                due->planned = false; /* which may have been lost with the batch */
                 say_failure(due, NULL, result);
+        }
         due_rearm(due);
 }
 
@@ -265,7 +331,7 @@ static int on_clock_set(sd_event_source *source _unused_, int fd, uint32_t event
         if (read(fd, &expirations, sizeof(expirations)) < 0 && errno == ECANCELED)
                 log_notice("the wall clock was set; looking again at what is due");
         judge_clock(due);
-        due_rearm(due);
+        due_replan(due);
         return arm_watch(due);
 }
 
@@ -285,13 +351,13 @@ static int watch_clock(DueTimer *due, sd_event *event) {
 
 DueHealth due_health(DueTimer *due) {
         DueHealth health = { .suspect = due->suspect, .behind = due->behind, .turns = due->turns };
-        Key position = {};
-        DueCase first;
-        int r = engine_next_due(due->store, &position, &first);
+        DuePast past = {};
+        DueWork work;
+        int r = find_work(due, &past, &work);
 
         if (r == 0) {
-                health.next = first.at;
-                health.lag = MAX(wall_clock_now(due->clock) - first.at, INT64_C(0));
+                health.next = work.at;
+                health.lag = MAX(wall_clock_now(due->clock) - work.at, INT64_C(0));
         } else if (r != -ENOENT)
                 health.error = r;
         return health;
@@ -316,25 +382,26 @@ void due_accept_clock(DueTimer *due) {
         due->seen_wall = wall_clock_now(due->clock);
         due->seen_boot = boot_clock_now();
         store_note_time(due->store, due->seen_wall);
+        due->planned = false;
         sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
 }
 
 int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
         uint64_t fired = 0;
-        int r;
+        int r = plan(due);
 
-        for (;;) {
-                Key position = {};
-                DueCase first;
+        while (r >= 0) {
+                DuePast past = {};
+                DueWork work;
 
-                r = engine_next_due(due->store, &position, &first);
-                if (r < 0 || first.at >= until)
+                r = find_work(due, &past, &work);
+                if (r < 0 || work.at >= until)
                         break;
-                due->clock->now = MAX(due->clock->now, first.at + AFTER);
-                r = engine_fire(due->engine, due->store, first.kind, first.id, due->clock->now);
+                due->clock->now = MAX(due->clock->now, work.at + AFTER);
+                r = do_work(due, &work, due->clock->now);
                 if (r < 0)
                         return r;
-                fired += r == 0;
+                fired += r == 0 && !work.periodic;
                 r = committer_touch(due->committer);
                 if (r < 0)
                         return r;
@@ -351,11 +418,11 @@ int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
 void due_jump(DueTimer *due, int64_t to) {
         due->clock->now = to;
         judge_clock(due);
-        due_rearm(due);
+        due_replan(due);
 }
 
 int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *clock,
-            Committer *committer, DueTimer **ret) {
+            Committer *committer, const Periodic *const *periodics, DueTimer **ret) {
         DueTimer *due = calloc(1, sizeof(*due));
         int r;
 
@@ -365,6 +432,7 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
                            .store = store,
                            .clock = clock,
                            .committer = committer,
+                           .periodics = periodics,
                            .watch_fd = -1,
                            .seen_wall = store_head(store)->time_seen,
                            .seen_boot = boot_clock_now() };

@@ -8,7 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/clock.h"
-#include "loop/engine.h"
+#include "loop/periodic.h"
 #include "runtime/commit.h"
 
 /* A slice ends with the first of these. */
@@ -17,12 +17,15 @@
 
 typedef struct DueTimer DueTimer;
 
+/* The periodic work (NULL-terminated) must outlive the timer. */
 int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *clock,
-            Committer *committer, DueTimer **ret);
+            Committer *committer, const Periodic *const *periodics, DueTimer **ret);
 DueTimer *due_free(DueTimer *due);
 /* Looks at what is due and begins; at the start and after anything that the committer does not see.
  */
 void due_rearm(DueTimer *due);
+/* Another policy: plans the periodic work anew, and looks at what is due. */
+void due_replan(DueTimer *due);
 
 typedef struct DueHealth {
         int64_t next; /* the earliest armed instant; 0: none */

@@ -13,6 +13,7 @@
 #include "loop/engine.h"
 #include "loop/explain.h"
 #include "loop/history.h"
+#include "loop/periodic.h"
 #include "loop/request.h"
 #include "loop/version.h"
 #include "masters/product.h"
@@ -42,6 +43,7 @@ const RecordType *const *all_types(size_t *ret_n) {
                 unit_table.type,    product_table.type, serial_table.type, fault_table.type,
                 ticket_table.type,  history_table.type, &escalation_type,  &notification_type,
                 request_table.type, &head_type,         &explain_type,     &version_type,
+                &periodic_type,
         };
         size_t n = 0;
 

@@ -26,6 +26,8 @@
 
 #define PERIOD 300000 /* of the watchdog, microseconds */
 
+static const Periodic *const no_periodics[] = { NULL };
+
 typedef struct Stage {
         World world;
         MemoryDisk *disk;
@@ -67,7 +69,7 @@ static void stage_open(Stage *stage) {
         assert_true(sd_event_new(&stage->due_event) >= 0);
         assert_int_equal(committer_new(stage->due_event, stage->world.store, &stage->committer), 0);
         assert_int_equal(due_new(stage->due_event, stage->world.engine, stage->world.store,
-                                 &stage->clock, stage->committer, &stage->due),
+                                 &stage->clock, stage->committer, no_periodics, &stage->due),
                          0);
         r = status_line_new(stage->event, stage->world.engine, stage->world.store, stage->due,
                             stage->committer, &stage->status);

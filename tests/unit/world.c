@@ -13,14 +13,15 @@
 #include "aftersales/kinds.h"
 #include "base/digest.h"
 #include "loop/history.h"
+#include "loop/periodic.h"
 #include "loop/request.h"
 #include "masters/product.h"
 #include "masters/unit.h"
 
 const Table *const world_tables[] = {
-        &unit_table,    &product_table,    &serial_table,       &fault_table,   &ticket_table,
-        &history_table, &escalation_table, &notification_table, &request_table, &version_table,
-        NULL,
+        &unit_table,    &product_table, &serial_table,     &fault_table,
+        &ticket_table,  &history_table, &escalation_table, &notification_table,
+        &request_table, &version_table, &periodic_table,   NULL,
 };
 const Kind *const world_kinds[] = { &ticket_kind, NULL };
 
