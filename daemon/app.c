@@ -14,6 +14,7 @@
 
 #include "aftersales/limits.h"
 #include "base/digest.h"
+#include "dealers/report.h"
 #include "loop/history.h"
 #include "loop/request.h"
 #include "masters/product.h"
@@ -27,10 +28,11 @@
 const Table *const app_tables[] = {
         &unit_table,    &product_table, &serial_table,     &fault_table,
         &ticket_table,  &history_table, &escalation_table, &notification_table,
-        &request_table, &version_table, &periodic_table,   NULL,
+        &request_table, &version_table, &periodic_table,   &report_table,
+        NULL,
 };
-const Kind *const app_kinds[] = { &ticket_kind, NULL };
-const Periodic *const app_periodics[] = { NULL };
+const Kind *const app_kinds[] = { &ticket_kind, &report_kind, NULL };
+const Periodic *const app_periodics[] = { &report_duties, NULL };
 
 void app_done(App *app) {
         recompute_free(app->recompute);

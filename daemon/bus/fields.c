@@ -227,7 +227,7 @@ static int read_extra(sd_bus_message *m, const char *key, const char *contents, 
                         return read_flag(m, key, contents, extra->value, refusal);
                 if (extra->type == 's')
                         return read_text(m, key, contents, extra->value, refusal);
-                return read_integer(m, key, contents, true, extra->value, refusal);
+                return read_integer(m, key, contents, extra->type != 't', extra->value, refusal);
         }
         return -ENOENT;
 }

@@ -19,8 +19,8 @@ typedef struct CallOptions {
 /* A further key that a dictionary may have. */
 typedef struct ExtraKey {
         const char *name;
-        char type;   /* 'b', 'x' or 's' */
-        void *value; /* bool *, int64_t *, const char ** */
+        char type;   /* 'b', 'x', 't' or 's' */
+        void *value; /* bool *, int64_t *, uint64_t *, const char ** */
         bool given;  /* filled by fields_read() */
 } ExtraKey;
 

@@ -11,19 +11,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "aftersales/kinds.h"
 #include "base/log.h"
 #include "bus/transfer.h"
+#include "dealers/report.h"
 #include "transfer/import.h"
 #include "transfer/writer.h"
 
-#define ORDER_SIZE 1024
-#define SLICE_TIME 8000 /* microseconds of work between calls */
-#define SEALS      (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+#define ORDER_SIZE  1024
+#define REASON_ROOM 40   /* for what stands before the reason of an end */
+#define SLICE_TIME  8000 /* microseconds of work between calls */
+#define SEALS       (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 typedef struct ImportOrder {
         TransferSubject subject;
         int format, encoding;
         bool atomic, escalate, dry_run;
+        uint64_t report;                 /* that the file is; 0: none */
+        char dealer[CODE_MAX_BYTES + 1]; /* whose report */
         int fd;
 } ImportOrder;
 
@@ -34,6 +39,7 @@ typedef struct Import {
         int fd;
         off_t at, size;
         bool atomic, cancelled;
+        uint64_t report;
         RowFormat format;
         Buffer reject; /* the last row that was refused */
         bool rejected; /* one was already */
@@ -81,11 +87,30 @@ static void tell_counts(Import *import) {
                 job_count(import->job, import_outcome_names[i], counts->outcomes[i]);
 }
 
+/* The rows are in; with the last of them the report is there. 0, > 0 refused, negative errno. */
+static int deliver_report(Import *import, Refusal *refusal) {
+        const BusOptions *options = &import->bus->options;
+        const ImportCounts *counts = import_counts(import->session);
+        Call call = { .actor = &import->actor.actor, .now = wall_clock_now(options->clock) };
+        ReportCounts sums = { .rows = counts->rows,
+                              .created = counts->outcomes[IMPORT_CREATED],
+                              .moved = counts->outcomes[IMPORT_MOVED],
+                              .unchanged = counts->outcomes[IMPORT_UNCHANGED],
+                              .refused = counts->outcomes[IMPORT_REFUSED] };
+
+        return report_deliver(options->engine, options->store, import->report, &call, &sums,
+                              !due_health(import->bus->due).suspect, refusal);
+}
+
 /* The result is told once the last rows are durable. 0 all rows were looked at, else why not. */
 static void end_import(Import *import, int result, const char *why) {
+        Refusal refusal = {};
         char text[JOB_TEXT_SIZE];
-        int r = committer_commit(import->bus->options.committer);
+        int r;
 
+        if (result == 0 && import->report && !import->cancelled)
+                result = deliver_report(import, &refusal);
+        r = committer_commit(import->bus->options.committer);
         tell_counts(import);
         if (result == 0)
                 result = r;
@@ -94,7 +119,11 @@ static void end_import(Import *import, int result, const char *why) {
         else if (result == 0)
                 job_end(import->job, JOB_DONE, NULL);
         else {
-                snprintf(text, sizeof(text), "%s", why ? why : strerror(-result));
+                if (result > 0)
+                        snprintf(text, sizeof(text), "not taken as the report: %.*s",
+                                 JOB_TEXT_SIZE - REASON_ROOM, refusal.text);
+                else
+                        snprintf(text, sizeof(text), "%s", why ? why : strerror(-result));
                 job_end(import->job, JOB_FAILED, text);
         }
 }
@@ -229,14 +258,24 @@ static int check_file(int fd, Refusal *refusal) {
         return 0;
 }
 
+static int check_report(BusCall *call, ImportOrder *order) {
+        if (!order->subject.kind || order->subject.kind->number != KIND_TICKET)
+                return refuse(&call->refusal, REFUSED_INVALID_VALUE,
+                              "report: only a file of tickets is a dealer's report");
+        return report_check(call->bus->options.store, order->report, &call->actor, order->dealer,
+                            &call->refusal);
+}
+
 static int read_order(BusCall *call, ImportOrder *ret) {
         static const RecordType nothing = { .name = "options" };
         const char *what, *format = NULL, *encoding = NULL;
+        enum { EXTRA_REPORT = 5 };
         ExtraKey extra[] = { { "format", 's', &format, false },
                              { "encoding", 's', &encoding, false },
                              { "atomic", 'b', &ret->atomic, false },
                              { "escalate", 'b', &ret->escalate, false },
                              { "dry_run", 'b', &ret->dry_run, false },
+                             [EXTRA_REPORT] = { "report", 't', &ret->report, false },
                              {} };
         FieldMask given = {};
         Record none = {};
@@ -253,12 +292,22 @@ static int read_order(BusCall *call, ImportOrder *ret) {
         if (r == 0)
                 r = transfer_choice("encoding", encoding, row_encoding_names, _ROW_ENCODING_MAX,
                                     &ret->encoding, &call->refusal);
+        if (r == 0 && extra[EXTRA_REPORT].given)
+                r = check_report(call, ret);
         return r != 0 ? r : check_file(ret->fd, &call->refusal);
+}
+
+/* What is reported for a dealer is that dealer's own, whoever hands it in. */
+static void narrow(TransferActor *actor, const char *dealer) {
+        snprintf(actor->unit, sizeof(actor->unit), "%s", dealer);
+        actor->actor.scope = SCOPE_DEALER;
+        actor->actor.unit = actor->unit;
 }
 
 /* The very import, by a helper on something that is gone afterwards. */
 static int try_import(BusCall *call, const ImportOrder *order) {
-        const Actor *actor = &call->actor;
+        TransferActor as;
+        const Actor *actor = &as.actor;
         HelperOptions options = { .arguments = (const char *const[]){ "--try-import", NULL },
                                   .descriptors = { order->fd },
                                   .n_descriptors = 1 };
@@ -266,6 +315,9 @@ static int try_import(BusCall *call, const ImportOrder *order) {
         Job *job;
         int r;
 
+        transfer_actor(call, &as);
+        if (order->report)
+                narrow(&as, order->dealer);
         snprintf(text, sizeof(text),
                  "what %s\nformat %d\nencoding %d\nescalate %d\nsettle %d\nnow %" PRId64
                  "\npermissions %" PRIu64 "\nscope %d\nactor %s\nrole %s\n%s%s\n",
@@ -295,8 +347,11 @@ int transfer_import(BusCall *call) {
         *import = (Import){ .bus = call->bus,
                             .atomic = order.atomic,
                             .format = (RowFormat)order.format,
+                            .report = order.report,
                             .fd = fcntl(order.fd, F_DUPFD_CLOEXEC, 0) };
         transfer_actor(call, &import->actor);
+        if (order.report)
+                narrow(&import->actor, order.dealer);
         r = import->fd < 0 || fstat(import->fd, &st) < 0 ? -errno : open_session(import, &order);
         if (r == 0)
                 r = schedule(import);

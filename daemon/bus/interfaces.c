@@ -3,6 +3,7 @@
 /* Everything on the bus: a further kind of case or sort of master data is one entry here. */
 
 #include "bus/areas.h"
+#include "dealers/report.h"
 #include "masters/product.h"
 #include "masters/unit.h"
 #include "tickets/ticket.h"
@@ -13,6 +14,16 @@ static const BusInterface tickets_interface = {
         .methods = case_methods,
         .signals = case_signals,
         .doc = "Customer tickets, each in a closed loop: it ends only with a customer who was asked and is satisfied.",
+};
+
+static const BusInterface reports_interface = {
+        .name = AFTERSALES_REPORTS,
+        .kind = &report_kind,
+        .methods = case_methods,
+        .signals = case_signals,
+        .doc = "Dealers' daily reports, one a dealer and day: a file of tickets that is imported for it "
+               "(Transfer.Import with the option report), or the word that there is nothing to report. Creating "
+               "the report of the same dealer and day again gives the same one.",
 };
 
 static const BusInterface units_interface = {
@@ -44,9 +55,8 @@ static const BusInterface faults_interface = {
 };
 
 const BusInterface *const bus_interfaces[] = {
-        &manager_interface, &jobs_interface,        &transfer_interface,
-        &tickets_interface, &escalations_interface, &notifications_interface,
-        &units_interface,   &products_interface,    &serials_interface,
-        &faults_interface,  &calendars_interface,   &policy_interface,
-        &backups_interface, &clock_interface,       NULL,
+        &manager_interface,  &jobs_interface,        &transfer_interface,      &tickets_interface,
+        &reports_interface,  &escalations_interface, &notifications_interface, &units_interface,
+        &products_interface, &serials_interface,     &faults_interface,        &calendars_interface,
+        &policy_interface,   &backups_interface,     &clock_interface,         NULL,
 };

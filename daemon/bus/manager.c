@@ -285,8 +285,8 @@ static int manager_schema(BusCall *call) {
         if (!type)
                 return refuse(
                         &call->refusal, REFUSED_NOT_FOUND,
-                        "what: there is no such record; there are ticket, unit, product, serial, "
-                        "fault, escalation");
+                        "what: there is no such record; there are ticket, report, unit, product, "
+                        "serial, fault, escalation");
         r = rows_open(call->reply);
         for (size_t i = 0; r >= 0 && i < type->n_fields; i++)
                 if (!(type->fields[i].marks & FIELD_HIDDEN))
@@ -356,7 +356,7 @@ static int manager_transitions(BusCall *call) {
                         kind = *k;
         if (!kind)
                 return refuse(&call->refusal, REFUSED_NOT_FOUND,
-                              "kind: there is no such kind of case; there is: ticket");
+                              "kind: there is no such kind of case; there are: ticket, report");
         r = rows_open(call->reply);
         for (size_t i = 0; r >= 0 && i < kind->n_transitions; i++)
                 if (!kind->transitions[i].internal)

@@ -77,7 +77,9 @@ static const BusMethod transfer_methods[] = {
           "a memory file (memfd) sealed against writing, growing and shrinking. Options: format s (csv, json: JSON "
           "lines), encoding s (utf-8, gb18030), atomic b (all rows or none, at most 10000), dry_run b (only tell what would happen, "
           "rows of any number: every rule is tried, nothing is written), escalate b (rows "
-          "with times of their own escalate what is past already; without it nobody hears of that). Each row needs the permission that its call would "
+          "with times of their own escalate what is past already; without it nobody hears of that), report t (with ticket: the "
+          "number of the dealer's daily report that the file is; its rows are taken as that dealer's own, and at the end "
+          "the report is there, unless every row was refused). Each row needs the permission that its call would "
           "need. Results: rows, created, updated, moved, unchanged, refused; see docs/import.md for the columns." },
         { "Export", "sa{sv}ha{sv}", "what filter file options", "t", "job", PERMISSION_DATA_EXPORT,
           transfer_export,

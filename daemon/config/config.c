@@ -186,6 +186,24 @@ static void check_targets(const Loading *loading) {
         }
 }
 
+/* Reports that are expected need to know on which days, and who hears of those that are missing. */
+static void check_reports(const Loading *loading) {
+        const Policy *policy = loading->policy;
+        const ReportPolicy *reports = &policy->reports;
+
+        if (!reports->cutoff)
+                return;
+        if (!reports->calendar)
+                config_error_add(loading->errors, reports->place, "reports.cutoff",
+                                 "no calendar is given; write reports.calendar");
+        for (size_t i = 0; i < policy->n_targets; i++)
+                if (STREQ(policy->targets[i].kind, "report"))
+                        return;
+        config_error_add(loading->errors, reports->place, "reports.cutoff",
+                         "nobody would hear of a missing report; write targets.report.default."
+                         "normal with calendar and ladder");
+}
+
 static int add_calendar_always(Policy *policy) {
         CalendarSpec *calendars, *always;
 
@@ -273,6 +291,8 @@ static int loading_finish(const Loading *loading) {
         /* An entry that could not be read would make others look incomplete. */
         if (!config_errors_any(loading->errors))
                 check_targets(loading);
+        if (!config_errors_any(loading->errors))
+                check_reports(loading);
         if (config_errors_any(loading->errors))
                 return CONFIG_REFUSED;
         for (size_t i = 0; i < policy->n_calendars; i++) {

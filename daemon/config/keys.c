@@ -257,6 +257,27 @@ static const Schema tickets_schema = {
                     .doc = "A repair so soon after another of the same unit is a repeat.")),
 };
 
+static int scan_cutoff(Walker *w, const Schema *s, const char *text, void *target) {
+        ReportPolicy *reports = target;
+
+        reports->place = w->place;
+        return scalar_clock(w, s, text, &reports->cutoff);
+}
+
+static const Schema reports_schema = {
+        .what = "the keys calendar, cutoff and bonus",
+        .keys = KEYS(KEY("calendar", offsetof(Policy, reports.calendar),
+                         IS(NAME_OF("the name of a calendar", scan_calendar)),
+                         .doc = "On whose working days reports are expected."),
+                     KEY("cutoff", offsetof(Policy, reports),
+                         IS(.what = "a time of the day such as 18:00, from 00:01 to 24:00",
+                            .scalar = scan_cutoff, .min = MINUTE, .max = DAY),
+                         .doc = "Until when they must be there; unless given, none are expected."),
+                     KEY("bonus", offsetof(Policy, reports.bonus), IS(INTEGER(0, 100000000)),
+                         .fallback = "0",
+                         .doc = "What a report in time earns the dealer, in fen.")),
+};
+
 const Schema policy_schema = {
         .what = "keys such as calendars, ladders and targets with their values",
         .keys = KEYS(
@@ -284,6 +305,7 @@ const Schema policy_schema = {
                        .array = { .max = TARGET_NAMES_MAX, .begin = begin_target_name }),
                     .doc = "How long what may take: by kind, type and priority."),
                 KEY("tickets", 0, .schema = &tickets_schema, .doc = "Rules of tickets."),
+                KEY("reports", 0, .schema = &reports_schema, .doc = "Dealers' daily reports."),
                 KEY("roles", 0, .schema = &roles_schema, .doc = "Names for sets of permissions."),
                 KEY("access", 0, .schema = &access_schema,
                     .doc = "Who has which role, and over which cases.")),

@@ -57,6 +57,7 @@ Policy *policy_free(Policy *policy) {
         free(policy->access);
         free(policy->state_directory);
         free(policy->backup_directory);
+        free(policy->reports.calendar);
         free(policy->zone);
         free(policy->shown[0]);
         free(policy->shown[1]);

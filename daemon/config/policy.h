@@ -117,6 +117,16 @@ typedef struct TicketPolicy {
         int64_t repeat_within;     /* seconds: a repair this soon after another is a repeat */
 } TicketPolicy;
 
+/* ---- reports ------------------------------------------------------------------------------- */
+
+/* Of dealers, each day. */
+typedef struct ReportPolicy {
+        char *calendar;    /* on whose working days they are expected */
+        int64_t cutoff;    /* seconds since local midnight; 0: none are expected */
+        int64_t bonus;     /* fen for one that comes in time */
+        ConfigPlace place; /* of the cut-off */
+} ReportPolicy;
+
 /* ---- access -------------------------------------------------------------------------------- */
 
 typedef struct RoleSpec {
@@ -168,6 +178,7 @@ typedef struct Policy {
         TargetSpec *targets;
         size_t n_targets;
         TicketPolicy tickets;
+        ReportPolicy reports;
         RoleSpec *roles;
         size_t n_roles;
         AccessRule *access;

@@ -284,6 +284,17 @@ static int32_t parse_clock(const char *text) {
         return hour * HOUR + minute * MINUTE;
 }
 
+int scalar_clock(Walker *w, const Schema *s, const char *text, void *target) {
+        int32_t second = strlen(text) == 5 ? parse_clock(text) : -1;
+
+        if (second < 0)
+                return schema_refuse_value(w, s, text, "is no time that a clock shows");
+        if (second < s->min || second > s->max)
+                return schema_refuse_value(w, s, text, "is out of range");
+        *(int64_t *)target = second;
+        return 0;
+}
+
 int scalar_stretch(Walker *w, const Schema *s, const char *text, void *target) {
         DayStretch *stretch = target;
         int32_t from, until;

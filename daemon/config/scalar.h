@@ -31,6 +31,7 @@ int scalar_duration(Walker *, const Schema *, const char *, void *); /* int64_t 
 int scalar_working(Walker *, const Schema *, const char *, void *);  /* int64_t seconds, no days */
 int scalar_size(Walker *, const Schema *, const char *, void *);     /* int64_t bytes */
 int scalar_date(Walker *, const Schema *, const char *, void *);     /* int32_t days since 1970 */
+int scalar_clock(Walker *, const Schema *, const char *, void *);    /* int64_t s since midnight */
 /* DayStretch, in a list: it must begin after the one before it in the array. */
 int scalar_stretch(Walker *, const Schema *, const char *, void *);
 

@@ -19,6 +19,9 @@
         X(PERMISSION_TICKET_DECIDE, "ticket.decide", "decide on unreachable customers")            \
         X(PERMISSION_TICKET_VOID, "ticket.void", "void wrong or duplicate tickets")                \
         X(PERMISSION_TICKET_WARRANTY, "ticket.warranty", "override the computed warranty")         \
+        X(PERMISSION_REPORT_READ, "report.read", "see dealers' daily reports within the scope")    \
+        X(PERMISSION_REPORT_SUBMIT, "report.submit", "report for a dealer")                        \
+        X(PERMISSION_REPORT_EXCUSE, "report.excuse", "excuse dealers who have not reported")       \
         X(PERMISSION_ESCALATION_READ, "escalation.read", "see escalations within the scope")       \
         X(PERMISSION_ESCALATION_ACKNOWLEDGE, "escalation.acknowledge", "take an escalation on")    \
         X(PERMISSION_NOTIFICATION_TAKE, "notification.take", "take notifications to deliver them") \

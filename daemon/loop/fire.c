@@ -199,8 +199,11 @@ int engine_fire(const Engine *engine, Store *store, int kind, uint64_t id, int64
 
 int engine_settle(const Engine *engine, Store *store, int kind, uint64_t id, const Call *call) {
         int64_t until = call->quiet && call->at ? MIN(call->at, call->now) : call->now;
+        const Kind *of = engine_kind(engine, kind);
         int r;
 
+        if (!of || !engine_uses(engine, of)) /* the move is refused, which says why */
+                return 0;
         do
                 r = fire_before(engine, store, kind, id, until, call->now);
         while (r >= 0);

@@ -11,6 +11,7 @@
 #define AFTERSALES_JOBS          "org.aftersales1.Jobs"
 #define AFTERSALES_CLOCK         "org.aftersales1.Clock"
 #define AFTERSALES_TICKETS       "org.aftersales1.Tickets"
+#define AFTERSALES_REPORTS       "org.aftersales1.Reports"
 #define AFTERSALES_UNITS         "org.aftersales1.Units"
 #define AFTERSALES_PRODUCTS      "org.aftersales1.Products"
 #define AFTERSALES_SERIALS       "org.aftersales1.Serials"

@@ -3,7 +3,9 @@
 
 /* Every kind of case: number (stored, never changes), name, the letter before its numbers.
  * X(symbol, number, name, letter) */
-#define AFTERSALES_KINDS(X) X(KIND_TICKET, 1, "ticket", 'T')
+#define AFTERSALES_KINDS(X)                                                                        \
+        X(KIND_TICKET, 1, "ticket", 'T')                                                           \
+        X(KIND_REPORT, 2, "report", 'R')
 
 enum {
 #define X(symbol, number, name, letter) symbol = (number),

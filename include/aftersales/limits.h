@@ -43,6 +43,7 @@
 #define EXPLAIN_STRETCHES_MAX  1000    /* of one clock that Explain tells; its first ones */
 #define CASE_STRETCHES_MAX     64      /* times that one case can wait */
 #define REPEATS_LOOKED_AT      100     /* earlier tickets of a unit when a repair comes in */
+#define REPORT_DAYS_BACK       7       /* for so old a day a report can still be begun */
 #define SIMULATE_ROWS_MAX      10000   /* rows of one Simulate; all are counted */
 #define SIMULATE_EVENTS_MAX    5000000 /* events that one Simulate counts */
 #define POLICY_CASES_NAMED     10      /* contradicting ones that a refused reload names */

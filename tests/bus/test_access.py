@@ -7,7 +7,8 @@ import xml.etree.ElementTree
 
 from harness import BusError, HOUR, REGION, ServiceTest, needs_root, variants
 
-READERS = {"ticket.read", "escalation.read", "product.read", "serial.read", "fault.read"}
+READERS = {"ticket.read", "report.read", "escalation.read", "product.read", "serial.read",
+           "fault.read"}
 ROLES = {
     "root": None,  # everything
     "information centre": READERS | {
@@ -16,10 +17,10 @@ ROLES = {
         "act_for", "data.import", "data.export", "status.read"},
     "sub-centre": READERS | {
         "ticket.create", "ticket.update", "ticket.dispatch", "ticket.work", "ticket.promise",
-        "ticket.decide", "ticket.void", "escalation.acknowledge", "unit.read", "personal.read",
-        "data.import", "data.export", "status.read"},
+        "ticket.decide", "ticket.void", "report.submit", "report.excuse",
+        "escalation.acknowledge", "unit.read", "personal.read", "data.import", "data.export", "status.read"},
     "dealer": READERS | {
-        "ticket.create", "ticket.work", "ticket.promise", "ticket.followup",
+        "ticket.create", "ticket.work", "ticket.promise", "ticket.followup", "report.submit",
         "escalation.acknowledge", "personal.read"},
     "auditor": READERS | {"unit.read", "status.read"},
     "notifier": {"notification.take", "escalation.read", "status.read"},
@@ -40,6 +41,9 @@ TRANSITIONS = {
     "Decide": "ticket.decide", "Close": "ticket.followup", "Reopen": "ticket.followup",
     "Void": "ticket.void", "OverrideWarranty": "ticket.warranty", "Update": "ticket.update",
     "Comment": "ticket.update"}
+REPORT = {"Create": "report.submit", "Get": "report.read", "List": "report.read",
+          "History": "report.read", "Explain": "report.read"}
+REPORT_TRANSITIONS = {"Nothing": "report.submit", "Excuse": "report.excuse"}
 
 
 def master(name):
@@ -49,6 +53,7 @@ def master(name):
 
 METHODS = {
     "Tickets": CASE | TRANSITIONS,
+    "Reports": REPORT | REPORT_TRANSITIONS,
     "Units": master("unit"),
     "Products": master("product"),
     "Serials": master("serial"),
@@ -106,9 +111,10 @@ class Matrix(ServiceTest):
         offered = self.offered()
         self.assertEqual({name: set(methods) for name, methods in offered.items()},
                          {name: set(methods) for name, methods in METHODS.items()})
-        told = {row["method"]: row["permission"]
-                for row in self.client.call("Manager", "Transitions", "s", "ticket")}
-        self.assertEqual(told, TRANSITIONS)
+        for kind, transitions in (("ticket", TRANSITIONS), ("report", REPORT_TRANSITIONS)):
+            told = {row["method"]: row["permission"]
+                    for row in self.client.call("Manager", "Transitions", "s", kind)}
+            self.assertEqual(told, transitions)
 
     def outcome(self, client, interface, member, signature):
         arguments = [HARMLESS[part] for part in split_signature(signature)]

@@ -299,7 +299,7 @@ class Input(ServiceTest):
                     self.client.call(interface, "History", "s", "NONE")
                 with self.refused("NotFound", "NONE"):
                     self.client.call(interface, "Update", "sa{sv}", "NONE", {})
-        with self.refused("NotFound", "ticket, unit, product"):
+        with self.refused("NotFound", "ticket, report, unit, product"):
             self.client.call("Manager", "Schema", "s", "nothing")
         with self.refused("NotFound", "ticket"):
             self.client.call("Manager", "Transitions", "s", "nothing")

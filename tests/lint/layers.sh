@@ -1,9 +1,9 @@
 #!/bin/sh
 # Includes point only downwards: a file may include from its own folder and from those after it in this list.
-# "tickets" stands beside the other business areas to come.
+# "tickets" and "dealers" are business areas beside each other, as others to come.
 set -eu
 cd "$(dirname "$0")/../.."
-layers="bus runtime tickets masters transfer loop store record config base"
+layers="bus runtime tickets dealers masters transfer loop store record config base"
 
 status=0
 for layer in $layers; do
@@ -32,7 +32,7 @@ fi
 if grep -lE '#include <systemd/sd-bus' -r daemon | grep -v '^daemon/bus/'; then
         echo "only daemon/bus may know sd-bus" >&2; status=1
 fi
-if grep -nE '#include "(base|config|record|store|loop|masters|tickets|runtime|bus)/' -r ctl; then
+if grep -nE '#include "(base|config|record|store|loop|masters|dealers|tickets|runtime|bus)/' -r ctl; then
         echo "the client may not include from the daemon" >&2; status=1
 fi
 exit $status

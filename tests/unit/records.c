@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/macro.h"
+#include "dealers/report.h"
 #include "loop/engine.h"
 #include "loop/explain.h"
 #include "loop/history.h"
@@ -43,7 +44,7 @@ const RecordType *const *all_types(size_t *ret_n) {
                 unit_table.type,    product_table.type, serial_table.type, fault_table.type,
                 ticket_table.type,  history_table.type, &escalation_type,  &notification_type,
                 request_table.type, &head_type,         &explain_type,     &version_type,
-                &periodic_type,
+                &periodic_type,     report_table.type,
         };
         size_t n = 0;
 

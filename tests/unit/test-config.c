@@ -420,6 +420,9 @@ static void test_defaults(_unused_ void **state) {
 
         assert_defaults(p);
         assert_int_equal(p->n_ladders + p->n_targets + p->n_roles + p->n_access, 0);
+        assert_null(p->reports.calendar);
+        assert_int_equal(p->reports.cutoff, 0);
+        assert_int_equal(p->reports.bonus, 0);
         assert_int_equal(p->n_calendars, 1);
         assert_string_equal(p->calendars[0].name, CALENDAR_ALWAYS);
         assert_string_equal(p->calendars[0].zone, "UTC");
@@ -643,7 +646,9 @@ static void test_shipped_targets(_unused_ void **state) {
                         for (size_t k = 0; k < ELEMENTS(clocks); k++)
                                 assert_string_equal(target->clocks[k].clock, clocks[k]);
                 }
-        assert_int_equal(p->n_targets, ELEMENTS(types) * (ELEMENTS(priorities) - 1));
+        assert_int_equal(p->n_targets, ELEMENTS(types) * (ELEMENTS(priorities) - 1) + 1);
+        assert_string_equal(p->targets[p->n_targets - 1].kind, "report");
+        assert_int_equal(p->targets[p->n_targets - 1].n_clocks, 0);
         policy_free(p);
 }
 
@@ -662,6 +667,9 @@ static void test_shipped_file(_unused_ void **state) {
         assert_int_equal(office->years[0], 2026);
         assert_int_equal(office->n_days, 39);
         assert_hours(&service->week[6], 8, 20);
+        assert_string_equal(shipped->reports.calendar, "service");
+        assert_int_equal(shipped->reports.cutoff, 18 * 3600);
+        assert_int_equal(shipped->reports.bonus, 500);
 
         text = append_file(NULL, &length, shipped_path);
         stream = open_memstream(&keys, &size);

@@ -14,9 +14,13 @@
 
 #include "aftersales/kinds.h"
 #include "base/macro.h"
+#include "dealers/report.h"
 #include "masters/unit.h"
 
+#include "kv-memory.c"
 #include "world.c"
+
+static MemoryDisk *disk;
 
 /* ---- the policy ----------------------------------------------------------------------------- */
 
@@ -60,6 +64,16 @@ static const struct {
           "    repair:\n      normal: {ladder: fast}\n",
           "10:24: targets.ticket.repair.normal.ladder: there is no ladder 'fast'; write one of "
           "slow\n" },
+        /* a kind without any targets is not used; one with some must have all it needs */
+        { "  report:\n    default:\n      normal: {calendar: office, ladder: slow}\n", "" },
+        { "  report:\n    default:\n      normal: {calendar: office, ladder: slow, report: 2h}\n",
+          "6:48: targets: the deadline of the clock 'report' is not a time from the beginning; write "
+          "calendar and ladder only\n" },
+        { "  report:\n    default:\n      normal: {calendar: office}\n",
+          "6:7: targets.report.default.normal: no ladder is given; write one here or for the type "
+          "default\n" },
+        { "  report:\n    weekly:\n      normal: {calendar: office, ladder: slow}\n",
+          "6:7: targets: there is no type 'weekly'; there are: daily\n" },
 };
 
 /* What is wrong with a policy, without the name of its file. */
@@ -164,6 +178,33 @@ static void test_targets(_unused_ void **state) {
         policy_free(policy);
 }
 
+/* Kinds that the policy does not name are not used: nothing can be taken in, and it says why. */
+static void test_unused(_unused_ void **state) {
+        World world;
+        Ticket fields = {};
+        Call call = { .actor = &world.actor, .fields = &fields };
+        Change *change;
+        Head head = {};
+        bool created;
+
+        world_init(&world, memory_disk_open(disk), NULL);
+        call.now = world.now;
+        assert_true(engine_uses(world.engine, &ticket_kind));
+        assert_false(engine_uses(world.engine, &report_kind));
+        assert_int_equal(change_begin(world.store, &change), 0);
+        assert_int_equal(engine_create(world.engine, change, &report_kind, &call, &head, &created,
+                                       &world.refusal),
+                         REFUSED_RULE);
+        assert_non_null(strstr(world.refusal.text, "targets.report.default.normal"));
+        assert_int_equal(engine_move(world.engine, change, &report_kind,
+                                     &report_kind.transitions[0], 1, &call, &head, &world.refusal),
+                         REFUSED_RULE);
+        assert_true(change_is_empty(change));
+        change_drop(change);
+        assert_int_equal(engine_settle(world.engine, world.store, KIND_REPORT, 1, &call), 0);
+        world_done(&world);
+}
+
 /* ---- the kind ------------------------------------------------------------------------------- */
 
 static void assert_names(const RecordType *type, const char *names, const char *within) {
@@ -178,14 +219,23 @@ static void assert_names(const RecordType *type, const char *names, const char *
         }
 }
 
+static int first_state(uint32_t states) {
+        return __builtin_ctz(states);
+}
+
 static void check_transition(const Kind *kind, const Transition *transition) {
         const RecordType *type = kind->table->type;
+        char allowed[400];
 
         assert_ptr_equal(kind_transition(kind, transition->name), transition); /* a unique name */
         assert_true(transition->from != 0);
         assert_int_equal(transition->from & ~((STATE(kind->state_names->n - 1) << 1) - 2), 0);
         assert_in_range(transition->to, 0, kind->state_names->n - 1);
         assert_true(transition->doc && *transition->doc);
+        if (transition->internal) /* no error text offers it */
+                assert_null(strstr(engine_allowed(kind, first_state(transition->from), allowed,
+                                                  sizeof(allowed)),
+                                   transition->name));
         for (const char *p = transition->name; *p; p++)
                 assert_true(islower((unsigned char)*p) || *p == '_');
         assert_names(type, transition->takes, transition->takes);
@@ -207,6 +257,16 @@ static void check_clocks(const Kind *kind) {
         }
 }
 
+/* The type must be given unless there is one for all. */
+static void check_type(const Kind *kind) {
+        const Field *type = record_field(kind->table->type, "type", NULL);
+
+        assert_int_equal((type->marks & FIELD_REQUIRED) != 0, kind->default_type == 0);
+        assert_in_range(kind->default_type, 0, kind->type_names->n - 1);
+        for (int clock = 1; clock < kind->clock_names->n; clock++)
+                assert_true(!kind->clocks[clock].fixed_only || kind->clocks[clock].fixed);
+}
+
 static void test_kinds(_unused_ void **state) {
         for (const Kind *const *kind = world_kinds; *kind; kind++) {
                 assert_in_range((*kind)->state_names->n, 2, STATES_MAX);
@@ -214,6 +274,8 @@ static void test_kinds(_unused_ void **state) {
                 for (size_t i = 0; i < (*kind)->n_transitions; i++)
                         check_transition(*kind, &(*kind)->transitions[i]);
                 check_clocks(*kind);
+                check_type(*kind);
+                assert_names((*kind)->table->type, (*kind)->known_by, (*kind)->known_by);
                 for (size_t i = 0; i < (*kind)->n_paths; i++)
                         assert_names((*kind)->table->type, (*kind)->paths[i].field,
                                      (*kind)->paths[i].field);
@@ -239,8 +301,13 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_policies),   cmocka_unit_test(test_incomplete),
                 cmocka_unit_test(test_targets),    cmocka_unit_test(test_kinds),
-                cmocka_unit_test(test_names_have),
+                cmocka_unit_test(test_names_have), cmocka_unit_test(test_unused),
         };
 
-        return cmocka_run_group_tests_name("engine-tables", tests, NULL, NULL);
+        int r;
+
+        disk = memory_disk_new();
+        r = cmocka_run_group_tests_name("engine-tables", tests, NULL, NULL);
+        memory_disk_free(disk);
+        return r;
 }

@@ -12,6 +12,7 @@
 
 #include "aftersales/kinds.h"
 #include "base/digest.h"
+#include "dealers/report.h"
 #include "loop/history.h"
 #include "loop/periodic.h"
 #include "loop/request.h"
@@ -21,9 +22,10 @@
 const Table *const world_tables[] = {
         &unit_table,    &product_table, &serial_table,     &fault_table,
         &ticket_table,  &history_table, &escalation_table, &notification_table,
-        &request_table, &version_table, &periodic_table,   NULL,
+        &request_table, &version_table, &periodic_table,   &report_table,
+        NULL,
 };
-const Kind *const world_kinds[] = { &ticket_kind, NULL };
+const Kind *const world_kinds[] = { &ticket_kind, &report_kind, NULL };
 
 const char world_yaml[] =
         "site: 2\n"
