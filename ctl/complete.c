@@ -110,7 +110,7 @@ static bool is_taken(const Completion *c, json_object *transitions, json_object 
 
         if (STREQ(verb, "list") || STREQ(c->noun->name, "export"))
                 return flag_at(field, "filter");
-        if (STREQ(verb, "new"))
+        if (STREQ(verb, "new") || STREQ(verb, "submit"))
                 return flag_at(field, "settable") && !flag_at(field, "personal");
         for (size_t i = 0; transitions && i < json_object_array_length(transitions); i++) {
                 json_object *row = json_object_array_get_idx(transitions, i);
@@ -209,6 +209,8 @@ static void offer_arguments(Completion *c, size_t first) {
                         offer_fields(c, noun_find(c->words[first]));
                 return;
         }
+        if (n < c->command->min && c->command->groups & FOR_FILES)
+                return; /* files are the shell's to offer */
         if (n < c->command->min && !strchr(c->last, '='))
                 offer_records(c);
         else if (c->command->groups & FOR_FIELDS)

@@ -280,8 +280,7 @@ int verb_new(Context *context) {
                 numbered ? id_show(json_object_get_uint64(key), context->noun->letter, number)
                          : json_object_get_string(key),
                 context->options->value[OPTION_QUIET]          ? ""
-                : numbered && !json_object_get_boolean(second) ? " exists already: its "
-                                                                 "reference is the same"
+                : numbered && !json_object_get_boolean(second) ? " exists already: it is the same"
                                                                : " created");
 }
 

@@ -102,19 +102,25 @@ static const char *form_of(const Context *context, const char *path) {
 
 /* ---- import ---- */
 
+/* What is imported from where. */
+typedef struct Source {
+        const char *what, *path;
+        uint64_t report; /* the dealer's report that it is; 0: none */
+        int fd;
+} Source;
+
 static int append_flag(sd_bus_message *m, const Context *context, OptionId id) {
         if (!context->options->value[id])
                 return 0;
         return sd_bus_message_append(m, "{sv}", option_name(id), "b", 1);
 }
 
-static int append_options(const Context *context, sd_bus_message *m) {
+static int append_options(const Context *context, const Source *source, sd_bus_message *m) {
         const char *encoding = context->options->value[OPTION_ENCODING];
         int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
         if (r >= 0)
-                r = sd_bus_message_append(m, "{sv}", "format", "s",
-                                          form_of(context, context->arguments[1]));
+                r = sd_bus_message_append(m, "{sv}", "format", "s", form_of(context, source->path));
         if (r >= 0 && encoding)
                 r = sd_bus_message_append(m, "{sv}", "encoding", "s", encoding);
         if (r >= 0)
@@ -123,24 +129,26 @@ static int append_options(const Context *context, sd_bus_message *m) {
                 r = append_flag(m, context, OPTION_ESCALATE);
         if (r >= 0 && context->options->value[OPTION_DRY_RUN])
                 r = sd_bus_message_append(m, "{sv}", "dry_run", "b", 1);
+        if (r >= 0 && source->report)
+                r = sd_bus_message_append(m, "{sv}", "report", "t", source->report);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         return r < 0 ? r : 0;
 }
 
-static int start_import(Context *context, int fd, uint64_t *ret_job) {
+static int start_import(Context *context, const Source *source, uint64_t *ret_job) {
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_json_ json_object *values = NULL;
         int r = client_new_call(&context->client, AFTERSALES_TRANSFER, "Import", &m);
 
         if (r == 0)
-                r = client_append(m, "sh", context->arguments[0], fd);
+                r = client_append(m, "sh", source->what, source->fd);
         if (r == -EOPNOTSUPP)
                 return report(&context->report, EX_USAGE,
                               "files cannot be handed over to another machine: copy the file there "
                               "and import it there");
         if (r == 0)
-                r = append_options(context, m);
+                r = append_options(context, source, m);
         if (r == 0)
                 r = client_call(&context->client, m, "t", &values);
         if (r == 0)
@@ -176,8 +184,8 @@ static int save_rejects(Context *context, uint64_t job) {
         return r != 0 ? r : save_file(context, fd, path);
 }
 
-static int tell_import(Context *context, uint64_t id, json_object *job) {
-        const char *name = STREQ(context->arguments[1], "-") ? "stdin" : context->arguments[1];
+static int tell_import(Context *context, const Source *source, uint64_t id, json_object *job) {
+        const char *name = STREQ(source->path, "-") ? "stdin" : source->path;
         uint64_t refused = json_object_get_uint64(json_object_object_get(job, "refused"));
         int r = 0, exit_code;
 
@@ -193,17 +201,52 @@ static int tell_import(Context *context, uint64_t id, json_object *job) {
         return r != 0 ? r : refused > 0 ? EX_DATAERR : exit_code;
 }
 
-int verb_import(Context *context) {
+static int import_source(Context *context, const Source *source) {
         _cleanup_json_ json_object *job = NULL;
-        _cleanup_close_ int fd = -1;
         uint64_t id = 0;
-        int r = load_file(context, context->arguments[1], &fd);
+        int r = start_import(context, source, &id);
 
         if (r == 0)
-                r = start_import(context, fd, &id);
-        if (r == 0)
                 r = job_follow(context, id, &job);
-        return r != 0 ? r : tell_import(context, id, job);
+        return r != 0 ? r : tell_import(context, source, id, job);
+}
+
+int verb_import(Context *context) {
+        Source source = { .what = context->arguments[0], .path = context->arguments[1] };
+        _cleanup_close_ int fd = -1;
+        int r = load_file(context, source.path, &fd);
+
+        source.fd = fd;
+        return r != 0 ? r : import_source(context, &source);
+}
+
+/* ---- a dealer's daily report ---- */
+
+/* The report that the words name, whether it was expected or not. */
+static int find_report(Context *context, uint64_t *ret) {
+        _cleanup_schema_ Schema *schema = NULL;
+        _cleanup_input_ Input input = {};
+        _cleanup_json_ json_object *values = NULL;
+        int r = context_schema(context, &schema);
+
+        if (r == 0)
+                r = input_begin(context, schema, &input);
+        if (r == 0)
+                r = context_change(context, "Create", false, input.fields, "tb", &values);
+        if (r == 0)
+                *ret = json_object_get_uint64(json_object_array_get_idx(values, 0));
+        return r;
+}
+
+int verb_submit(Context *context) {
+        Source source = { .what = "ticket", .path = context->arguments[0] };
+        _cleanup_close_ int fd = -1;
+        int r = load_file(context, source.path, &fd);
+
+        if (r == 0)
+                r = find_report(context, &source.report);
+        source.fd = fd;
+        return r != 0 ? r : import_source(context, &source);
 }
 
 /* ---- export ---- */
@@ -292,10 +335,11 @@ int verb_export(Context *context) {
         const Noun *noun = noun_find(context->arguments[0]);
 
         if (!noun || !noun->schema)
-                return report(&context->report, EX_USAGE,
-                              "there are no records '%s'; write ticket, unit, product, serial or "
-                              "fault",
-                              context->arguments[0]);
+                return report(
+                        &context->report, EX_USAGE,
+                        "there are no records '%s'; write ticket, report, unit, product, serial or "
+                        "fault",
+                        context->arguments[0]);
         context->noun = noun; /* whose fields the words are */
         return path ? export_to_file(context, path) : export_to(context, STDOUT_FILENO);
 }

@@ -44,6 +44,7 @@ int verb_backup_list(Context *context);
 
 /* files */
 int verb_import(Context *context);
+int verb_submit(Context *context);
 int verb_export(Context *context);
 
 /* ---- shared (context.c): 0, an exit code, negative errno ---- */

@@ -57,7 +57,7 @@ class Completion(ServiceTest):
 
     def test_files(self):
         self.assertEqual(set(self.words("aftersalesctl import ")),
-                         {"ticket", "unit", "product", "serial", "fault"})
+                         {"ticket", "report", "unit", "product", "serial", "fault"})
         self.assertEqual(self.words("aftersalesctl export unit kin"), ["kind="])
         self.assertEqual(self.words("aftersalesctl import unit "), [])  # bash names files
 
