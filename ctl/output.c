@@ -436,7 +436,7 @@ static int pairs_of(json_object *object, json_object **ret) {
         return 0;
 }
 
-static int print_nested(Output *output, const char *name, json_object *value) {
+static int print_one(Output *output, const char *name, json_object *value) {
         bool pairs = json_object_is_type(value, json_type_object);
         _cleanup_json_ json_object *rows = NULL;
         Columns columns;
@@ -449,6 +449,35 @@ static int print_nested(Output *output, const char *name, json_object *value) {
         if (r == 0)
                 r = output_table(output, name, &columns, rows ? rows : value);
         return r;
+}
+
+/* Whether it is a dictionary of nothing but dictionaries. */
+static bool is_nested_twice(json_object *value) {
+        if (!json_object_is_type(value, json_type_object) || json_object_object_length(value) == 0)
+                return false;
+        json_object_object_foreach(value, key, inner) {
+                (void)key;
+                if (!json_object_is_type(inner, json_type_object))
+                        return false;
+        }
+        return true;
+}
+
+/* Those as a table each: "cases: ticket". */
+static int print_nested(Output *output, const char *name, json_object *value) {
+        if (!is_nested_twice(value))
+                return print_one(output, name, value);
+        json_object_object_foreach(value, key, inner) {
+                char title[2 * NAME_MAX_BYTES + 3];
+                int r;
+
+                snprintf(title, sizeof(title), "%.*s: %.*s", NAME_MAX_BYTES, name, NAME_MAX_BYTES,
+                         key);
+                r = print_one(output, title, inner);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
 }
 
 /* The columns, and after them what else the record has. */

@@ -35,7 +35,7 @@ int verb_status(Context *context) {
                 FIELD("store_used", BYTES),
                 FIELD("store_size", BYTES),
                 FIELD("warnings", LIST),
-                FIELD("states", LIST),
+                FIELD("cases", LIST),
         };
         _cleanup_json_ json_object *status = NULL;
         Columns columns;
@@ -44,6 +44,9 @@ int verb_status(Context *context) {
 
         if (r == 0 && context_is_json(context))
                 return context_write_json(context, NULL, status);
+        /* Of tickets alone; they are among the cases. */
+        if (r == 0)
+                json_object_object_del(status, "states");
         if (r == 0)
                 r = columns_select(&context->report, fields, ELEMENTS(fields), NULL, &columns);
         return r != 0 ? r : output_record(&context->output, &columns, true, status);

@@ -214,6 +214,9 @@ void check_done(Bus *bus);
 void policy_done(Bus *bus);
 void simulations_done(Bus *bus);
 
+/* Figures and warnings. */
+int bus_status(BusCall *call);
+
 /* A page of the change feed. */
 int bus_changes(BusCall *call);
 

@@ -133,8 +133,9 @@ class Schema(ServiceTest):
         status = self.client.status()
         self.assertLessEqual(
             {"version", "started_at", "now", "clock", "clock_suspect", "open", "overdue", "waiting",
-             "unarmed", "states", "escalations_open", "notifications", "lag", "sequence",
-             "store_used", "store_size", "policy", "warnings", "calls", "changes", "commits"},
+             "unarmed", "cases", "states", "escalations_open", "notifications", "lag",
+             "sequence", "store_used", "store_size", "policy", "warnings", "calls", "changes",
+             "commits"},
             set(status))
         self.assertEqual((status["clock"], status["clock_suspect"], status["now"],
                           status["started_at"]), ("manual", False, self.client.now(), self.CLOCK))

@@ -123,6 +123,15 @@ class Duties(ReportTest):
         self.assertEqual(sorted(days), [f"2026-03-{day:02}" for day in
                                         (3, 4, 5, 6, 9, 10, 11, 13, 14, 16, 17, 18)])
 
+    def test_status_counts_them_apart_from_tickets(self):
+        self.duty()
+        status = self.client.status()
+        counts = {kind: {state: n for state, n in states.items() if n}
+                  for kind, states in status["cases"].items()}
+        self.assertEqual(counts, {"ticket": {"received": 1}, "report": {"expected": 1}})
+        self.assertEqual(status["cases"]["report"]["reported"], 0)
+        self.assertEqual((status["states"], status["open"]), (status["cases"]["ticket"], 2))
+
     def test_who_is_not_active_owes_none(self):
         self.ticket(dealer="BJ-1")
         self.ticket(dealer="BJ-2")

@@ -171,6 +171,27 @@ static void test_record(void **state) {
                           "received     2\n");
 }
 
+static void test_dictionaries_of_dictionaries(void **state) {
+        _cleanup_json_ json_object *row = json_tokener_parse(
+                "{\"cases\":{\"ticket\":{\"received\":2},\"report\":{\"expected\":1}},"
+                "\"mixed\":{\"a\":{\"b\":1},\"c\":2},\"empty\":{}}");
+        Fixture *f = *state;
+
+        choose(f, NULL);
+        assert_int_equal(output_record(&f->output, &f->columns, true, row), 0);
+        assert_written(f, "\ncases: ticket\n"
+                          "NAME     VALUE\n"
+                          "received     2\n"
+                          "\ncases: report\n"
+                          "NAME     VALUE\n"
+                          "expected     1\n"
+                          "\nmixed\n"
+                          "NAME      VALUE\n"
+                          "a    { \"b\": 1 }\n"
+                          "c             2\n"
+                          "\nempty\n");
+}
+
 static void test_changes(void **state) {
         Fixture *f = *state;
 
@@ -270,6 +291,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_controls, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_columns, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_record, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_dictionaries_of_dictionaries, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_json, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_pretty_json, setup, teardown),
