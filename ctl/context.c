@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "aftersales/bus.h"
+#include "aftersales/limits.h"
 #include "json.h"
 
 int context_schema(Context *context, Schema **ret) {
@@ -52,6 +53,32 @@ int context_get(Context *context, const char *method, const char *signature, jso
         if (r == 0)
                 *ret = json_object_get(json_object_array_get_idx(values, 0));
         return r;
+}
+
+int page_take(json_object *values, char **cursor, json_object **ret) {
+        const char *next = json_object_get_string(json_object_array_get_idx(values, 1));
+        char *copy = strdup(next ? next : "");
+
+        if (!copy)
+                return -ENOMEM;
+        free(*cursor);
+        *cursor = copy;
+        *ret = json_object_get(json_object_array_get_idx(values, 0));
+        return 0;
+}
+
+int context_page(Context *context, const char *method, char **cursor, json_object **ret) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_json_ json_object *values = NULL;
+        int r = client_new_call(&context->client, context->noun->interface, method, &m);
+
+        if (r == 0)
+                r = append_key(context, m);
+        if (r == 0)
+                r = client_append(m, "su", *cursor, (uint32_t)PAGE_ROWS_MAX);
+        if (r == 0)
+                r = client_call(&context->client, m, "aa{sv}s", &values);
+        return r == 0 ? page_take(values, cursor, ret) : r;
 }
 
 int context_change(Context *context, const char *method, bool keyed, json_object *fields,

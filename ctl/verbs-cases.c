@@ -208,10 +208,30 @@ static int write_next_clock(Context *context, json_object *rows, size_t *positio
         return write_clock(context, first, stretches, events);
 }
 
+/* All rows: those of one clock may be on several pages. */
+static int explain_rows(Context *context, json_object **ret) {
+        _cleanup_json_ json_object *all = json_object_new_array();
+        _cleanup_free_ char *cursor = strdup("");
+
+        if (!all || !cursor)
+                return -ENOMEM;
+        do {
+                _cleanup_json_ json_object *rows = NULL;
+                int r = context_page(context, "ExplainPage", &cursor, &rows);
+
+                for (size_t i = 0; r == 0 && i < json_object_array_length(rows); i++)
+                        r = json_append(all, json_object_get(json_object_array_get_idx(rows, i)));
+                if (r != 0)
+                        return r;
+        } while (*cursor);
+        *ret = TAKE_PTR(all);
+        return 0;
+}
+
 int verb_explain(Context *context) {
         _cleanup_json_ json_object *rows = NULL;
         size_t position = 0;
-        int r = context_get(context, "Explain", "aa{sv}", &rows);
+        int r = explain_rows(context, &rows);
 
         if (r == 0 && context_is_json(context))
                 return context_write_rows(context, NULL, 0, rows);

@@ -38,7 +38,6 @@ static int list_page(Context *context, json_object *filter, uint32_t limit, char
                      json_object **ret) {
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_json_ json_object *values = NULL;
-        const char *next;
         int r = client_new_call(&context->client, context->noun->interface, "List", &m);
 
         if (r == 0)
@@ -47,15 +46,7 @@ static int list_page(Context *context, json_object *filter, uint32_t limit, char
                 r = client_append(m, "su", *cursor, limit);
         if (r == 0)
                 r = client_call(&context->client, m, "aa{sv}s", &values);
-        if (r != 0)
-                return r;
-        next = json_object_get_string(json_object_array_get_idx(values, 1));
-        free(*cursor);
-        *cursor = strdup(next ? next : "");
-        if (!*cursor)
-                return -ENOMEM;
-        *ret = json_object_get(json_object_array_get_idx(values, 0));
-        return 0;
+        return r == 0 ? page_take(values, cursor, ret) : r;
 }
 
 static int list_pages(Context *context, const Columns *columns, json_object *filter,
@@ -197,16 +188,31 @@ int verb_history(Context *context) {
                 FIELD("verb", ENUM),       FIELD("from", ENUM), FIELD("to", ENUM),
                 FIELD("changes", CHANGES), FIELD("note", TEXT),
         };
+        const char *names = context->options->value[OPTION_COLUMNS];
+        _cleanup_free_ char *cursor = strdup("");
         _cleanup_schema_ Schema *schema = NULL;
-        _cleanup_json_ json_object *rows = NULL;
-        int r = context_get(context, "History", "aa{sv}", &rows);
+        Columns columns;
+        int r;
 
-        if (r == 0 && !context_is_json(context)) {
+        if (!cursor)
+                return -ENOMEM;
+        r = columns_select(&context->report, fields, ELEMENTS(fields), names, &columns);
+        if (r == 0 && !context_is_json(context))
                 r = context_schema(context, &schema);
-                if (r == 0)
+        if (r != 0)
+                return r;
+        do {
+                _cleanup_json_ json_object *rows = NULL;
+
+                r = context_page(context, "HistoryPage", &cursor, &rows);
+                if (r == 0 && schema)
                         r = localise_rows(schema, rows);
-        }
-        return r != 0 ? r : context_write_rows(context, fields, ELEMENTS(fields), rows);
+                if (r == 0)
+                        r = output_rows(&context->output, names || schema ? &columns : NULL, rows);
+                if (r != 0)
+                        return r;
+        } while (*cursor);
+        return output_end(&context->output);
 }
 
 int verb_fields(Context *context) {

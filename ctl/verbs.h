@@ -62,6 +62,9 @@ int context_schema(Context *context, Schema **ret);
 /* Calls a method of the noun's interface for the record that the first argument names; the answer
  * is one value. */
 int context_get(Context *context, const char *method, const char *signature, json_object **ret);
+/* The same for an answer in pages: the rows of the one at *cursor ("", to free, for the first),
+ * which becomes the next one's: "" after the last one. */
+int context_page(Context *context, const char *method, char **cursor, json_object **ret);
 /* Calls one with a dictionary, keyed: for that record; all values of the answer. */
 int context_change(Context *context, const char *method, bool keyed, json_object *fields,
                    const char *signature, json_object **ret);
@@ -81,6 +84,9 @@ int input_ask_all(Context *context, Input *input, AskFor wanted, const void *use
 static inline bool context_is_json(const Context *context) {
         return context->output.format != OUTPUT_PEOPLE;
 }
+
+/* A page from the values that it was answered with. */
+int page_take(json_object *values, char **cursor, json_object **ret);
 
 /* Writes the rows of an answer that has no more pages, in columns of these fields. */
 int context_write_rows(Context *context, const Field *fields, size_t n_fields, json_object *rows);

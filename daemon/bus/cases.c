@@ -8,7 +8,6 @@
 
 #include "aftersales/limits.h"
 #include "bus/internal.h"
-#include "loop/explain.h"
 #include "loop/history.h"
 
 /* ---- changing ---- */
@@ -173,7 +172,7 @@ static int case_list(BusCall *call) {
         return page_answer(call, call->interface->kind->table->type, "ended", list_page);
 }
 
-static int case_history(BusCall *call) {
+static int read_history(BusCall *call, bool paged) {
         const Kind *kind = call->interface->kind;
         Case *c = NULL;
         int r = case_read(call, &c);
@@ -181,32 +180,36 @@ static int case_history(BusCall *call) {
         if (r == 0) {
                 Key prefix = history_prefix(kind->number, c->id, NULL);
 
-                r = history_append(call, &prefix, kind->table->type);
+                r = history_answer(call, &prefix, kind->table->type, paged);
         }
         case_free(kind, c);
         return r;
 }
 
-static int append_explanation(void *userdata, const ExplainRow *row) {
-        BusCall *call = userdata;
-
-        return fields_append(call->reply, &explain_type, row, true);
+static int case_history(BusCall *call) {
+        return read_history(call, false);
 }
 
-static int case_explain(BusCall *call) {
-        const Kind *kind = call->interface->kind;
+static int case_history_page(BusCall *call) {
+        return read_history(call, true);
+}
+
+static int read_explanation(BusCall *call, bool paged) {
         Case *c = NULL;
         int r = case_read(call, &c);
 
         if (r == 0)
-                r = rows_open(call->reply);
-        if (r == 0)
-                r = explain_case(call->bus->options.engine, call->bus->options.store, kind, c,
-                                 call->now, append_explanation, call);
-        if (r == 0)
-                r = rows_close(call->reply);
-        case_free(kind, c);
+                r = explain_answer(call, c, paged);
+        case_free(call->interface->kind, c);
         return r;
+}
+
+static int case_explain(BusCall *call) {
+        return read_explanation(call, false);
+}
+
+static int case_explain_page(BusCall *call) {
+        return read_explanation(call, true);
 }
 
 const BusMethod case_methods[] = {
@@ -223,11 +226,19 @@ const BusMethod case_methods[] = {
           "64 KiB, so it may have fewer rows with more to come." },
         { "History", "t", "id", "aa{sv}", "events", MAY_READ, case_history,
           "Every change that somebody made, oldest first: revision, at, actor, verb, from, to, note, changes "
-          "(field, before, after)." },
+          "(field, before, after). All of them, up to 256 KiB; LimitReached if there are more." },
+        { "HistoryPage", "tsu", "id cursor limit", "aa{sv}s", "events cursor", MAY_READ,
+          case_history_page,
+          "The same in pages. Begin with an empty cursor; an empty one comes back with the last page. limit is 1 "
+          "to 1000; a page also ends at about 64 KiB." },
         { "Explain", "t", "id", "aa{sv}", "rows", MAY_READ, case_explain,
           "Why each deadline is when it is: for each clock the policy that applied (event policy, at: in force since, "
           "policy, digest, calendar, ladder, seconds: its target), its stretches of time (since, until, counted, "
-          "seconds, why) and its events (event, at)." },
+          "seconds, why) and its events (event, at). All of them, up to 256 KiB; LimitReached if there are more." },
+        { "ExplainPage", "tsu", "id cursor limit", "aa{sv}s", "rows cursor", MAY_READ,
+          case_explain_page,
+          "The same in pages, all as of the instant of the first one. Cursor and limit are as those of "
+          "HistoryPage; InvalidCursor: the case or the policy has changed since, begin anew." },
         {},
 };
 

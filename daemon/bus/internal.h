@@ -188,8 +188,32 @@ int page_answer(BusCall *call, const RecordType *type, const char *ended_key, Li
 /* Whether lists may be filtered by these fields, by this caller. 0 or refused. */
 int page_check_filter(BusCall *call, const RecordType *type, const FieldMask *given);
 
-/* The events of one record; the type tells which of its fields are personal. */
-int history_append(BusCall *call, const Key *prefix, const RecordType *type);
+/* 1 to PAGE_ROWS_MAX. 0 or refused. */
+int page_check_limit(BusCall *call, uint32_t limit);
+
+/* What is told of one record, a history or an explanation: whole as long as that is not much, or in
+ * pages. */
+typedef struct Portion {
+        BusCall *call;
+        bool paged;
+        const char *cursor; /* "" for the first page */
+        uint32_t limit;
+        size_t rows, bytes;
+} Portion;
+/* Reads cursor and limit, if paged. 0, > 0 refused, negative errno. */
+int portion_begin(BusCall *call, bool paged, Portion *ret);
+/* Appends a row. 0, PORTION_FULL if it has no room, > 0 refused, negative errno. */
+int portion_append(Portion *portion, const RecordType *type, const void *record, bool personal);
+#define PORTION_FULL 1000
+/* Ends the rows and, if paged, appends the cursor of the next page: "" after the last one. */
+int portion_end(Portion *portion, const char *next);
+/* The cursor was not given for this. */
+int portion_refuse_cursor(Portion *portion);
+
+/* Answers with the events of one record; the type tells which of its fields are personal. */
+int history_answer(BusCall *call, const Key *prefix, const RecordType *type, bool paged);
+/* Explain of the case. */
+int explain_answer(BusCall *call, Case *c, bool paged);
 
 /* ---- callers who do not read ---- */
 

@@ -104,7 +104,7 @@ static int master_list(BusCall *call) {
         return page_answer(call, call->interface->reg->table->type, NULL, list_page);
 }
 
-static int master_history(BusCall *call) {
+static int read_history(BusCall *call, bool paged) {
         const Register *reg = call->interface->reg;
         const char *code;
         Key key, prefix;
@@ -118,7 +118,15 @@ static int master_history(BusCall *call) {
                 return refuse(&call->refusal, REFUSED_NOT_FOUND, "there is no %s %s", reg->name,
                               code);
         prefix = history_prefix(HISTORY_KIND_OF_MASTER + reg->table->number, 0, code);
-        return history_append(call, &prefix, reg->table->type);
+        return history_answer(call, &prefix, reg->table->type, paged);
+}
+
+static int master_history(BusCall *call) {
+        return read_history(call, false);
+}
+
+static int master_history_page(BusCall *call) {
+        return read_history(call, true);
 }
 
 const BusMethod master_methods[] = {
@@ -132,6 +140,11 @@ const BusMethod master_methods[] = {
           "A page of records in the order of their codes. Begin with an empty cursor; an empty one comes back "
           "after the last page. limit is 1 to 1000; a page also ends at about 64 KiB." },
         { "History", "s", "code", "aa{sv}", "events", MAY_READ, master_history,
-          "Every change that somebody made, oldest first." },
+          "Every change that somebody made, oldest first. All of them, up to 256 KiB; LimitReached if there are "
+          "more." },
+        { "HistoryPage", "ssu", "code cursor limit", "aa{sv}s", "events cursor", MAY_READ,
+          master_history_page,
+          "The same in pages. Begin with an empty cursor; an empty one comes back with the last page. limit is 1 "
+          "to 1000; a page also ends at about 64 KiB." },
         {},
 };

@@ -6,7 +6,6 @@
 
 #include "aftersales/limits.h"
 #include "bus/internal.h"
-#include "loop/history.h"
 
 int row_append(void *userdata, const void *record) {
         RowSink *sink = userdata;
@@ -17,11 +16,11 @@ int row_append(void *userdata, const void *record) {
         return r < 0 ? r : sink->bytes >= PAGE_BYTES_MAX;
 }
 
-static int check_limit(uint32_t limit, Refusal *refusal) {
+int page_check_limit(BusCall *call, uint32_t limit) {
         if (limit >= 1 && limit <= PAGE_ROWS_MAX)
                 return 0;
-        return refuse(refusal, REFUSED_INVALID_VALUE, "limit: 1 to %d rows a page are allowed",
-                      PAGE_ROWS_MAX);
+        return refuse(&call->refusal, REFUSED_INVALID_VALUE,
+                      "limit: 1 to %d rows a page are allowed", PAGE_ROWS_MAX);
 }
 
 int page_check_filter(BusCall *call, const RecordType *type, const FieldMask *given) {
@@ -75,7 +74,7 @@ int page_answer(BusCall *call, const RecordType *type, const char *ended_key, Li
         if (r == 0)
                 r = MIN(sd_bus_message_read(call->m, "su", &page.cursor, &page.limit), 0);
         if (r == 0)
-                r = check_limit(page.limit, &call->refusal);
+                r = page_check_limit(call, page.limit);
         if (r == 0)
                 r = rows_open(call->reply);
         if (r == 0)
@@ -86,20 +85,4 @@ int page_answer(BusCall *call, const RecordType *type, const char *ended_key, Li
                 r = MIN(sd_bus_message_append(call->reply, "s", next), 0);
         record_done(type, record);
         return r;
-}
-
-int history_append(BusCall *call, const Key *prefix, const RecordType *type) {
-        bool personal = actor_may(&call->actor, PERMISSION_PERSONAL_READ);
-        Key position = {};
-        Event event;
-        int r = rows_open(call->reply);
-
-        while (r == 0 &&
-               (r = history_next(call->bus->options.store, prefix, &position, &event)) == 0) {
-                if (!personal)
-                        history_mask(&event, type);
-                r = MIN(fields_append(call->reply, &event_type, &event, personal), 0);
-                record_done(&event_type, &event);
-        }
-        return r == -ENOENT ? rows_close(call->reply) : r;
 }

@@ -117,7 +117,7 @@ static int put_running(Explaining *x, int64_t since, int64_t until) {
                 snprintf(why, sizeof(why), "%s%s%s", piece.why, piece.day_name ? " " : "",
                          piece.day_name ? piece.day_name : "");
                 r = put_stretch(x, since, end, piece.working, why);
-                if (r < 0)
+                if (r != 0)
                         return r;
                 since = end;
         }
@@ -133,11 +133,11 @@ static int put_stretches(Explaining *x, int64_t until) {
                 char why[WHY_SIZE];
                 int r = put_running(x, since, pauses[i].since);
 
-                if (r < 0)
+                if (r != 0)
                         return r;
                 snprintf(why, sizeof(why), "paused: %s", pauses[i].reason);
                 r = put_stretch(x, pauses[i].since, end, false, why);
-                if (r < 0)
+                if (r != 0)
                         return r;
                 since = end;
         }
@@ -236,7 +236,7 @@ static int explain_clock(Explaining *x, int64_t now) {
         int r = 0;
 
         r = put_policy(x);
-        if (r < 0)
+        if (r != 0)
                 return r;
         x->n_events = x->stretches = 0;
         x->counted = 0;
@@ -277,7 +277,7 @@ int explain_case(const Engine *engine, Store *store, const Kind *kind, Case *c, 
 
                 x.clock = &clocks[i];
                 r = explain_clock(&x, now);
-                if (r < 0)
+                if (r != 0)
                         return r;
         }
         return 0;

@@ -23,10 +23,11 @@ typedef struct ExplainRow {
 
 extern const RecordType explain_type;
 
+/* 0, > 0: no more of them, negative errno. */
 typedef int (*ExplainSink)(void *userdata, const ExplainRow *row);
 
 /* Of each clock the policy that applied, its first EXPLAIN_STRETCHES_MAX stretches and all its
  * events. A case that was computed by an earlier policy is explained, and changed, as it is by the
- * one in force. 0 or negative errno. */
+ * one in force. 0, what the sink ended it with, negative errno. */
 int explain_case(const Engine *engine, Store *store, const Kind *kind, Case *c, int64_t now,
                  ExplainSink sink, void *userdata);

@@ -12,7 +12,7 @@
         X(REFUSED_UNKNOWN_FIELD, "UnknownField", 65, "a field or option this call does not take")  \
         X(REFUSED_INVALID_VALUE, "InvalidValue", 65, "a value of the wrong type, form or range")   \
         X(REFUSED_MISSING_FIELD, "MissingField", 65, "a field that this call needs is not given")  \
-        X(REFUSED_INVALID_CURSOR, "InvalidCursor", 65, "a cursor that no List call has given")     \
+        X(REFUSED_INVALID_CURSOR, "InvalidCursor", 65, "a cursor that no page of this has given")  \
         X(REFUSED_NOT_FOUND, "NotFound", 4, "no such record")                                      \
         X(REFUSED_GONE, "ChangesGone", 1,                                                          \
           "changes after the given one are not kept any more, or were lost by a restore")          \

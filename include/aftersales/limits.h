@@ -38,6 +38,7 @@
 #define PAGE_ROWS_MAX          1000    /* rows of one List page */
 #define PAGE_SCAN_MAX          10000   /* records looked at for one List page */
 #define PAGE_BYTES_MAX         65536   /* a page ends with the row or change that reaches it */
+#define ANSWER_BYTES_MAX       262144  /* of a history or an explanation that is told whole */
 #define CHANGES_SCAN_MAX       2000    /* changes looked at for one page of Changes */
 #define SIGNALS_AHEAD_MAX      4096    /* that a subscriber gets without calling anything */
 #define EXPLAIN_STRETCHES_MAX  1000    /* of one clock that Explain tells; its first ones */

@@ -32,7 +32,8 @@ USERS = {"root": None, "information centre": "daemon", "sub-centre": "games", "d
 ANYBODY = None
 ANY_READER = (*sorted(READERS), "unit.read")
 CASE = {"Create": "ticket.create", "Get": "ticket.read", "List": "ticket.read",
-        "History": "ticket.read", "Explain": "ticket.read"}
+        "History": "ticket.read", "HistoryPage": "ticket.read", "Explain": "ticket.read",
+        "ExplainPage": "ticket.read"}
 TRANSITIONS = {
     "Transfer": "ticket.dispatch", "Dispatch": "ticket.dispatch", "Decline": "ticket.work",
     "Accept": "ticket.work", "Appoint": "ticket.work", "Promise": "ticket.promise",
@@ -42,13 +43,14 @@ TRANSITIONS = {
     "Void": "ticket.void", "OverrideWarranty": "ticket.warranty", "Update": "ticket.update",
     "Comment": "ticket.update"}
 REPORT = {"Create": "report.submit", "Get": "report.read", "List": "report.read",
-          "History": "report.read", "Explain": "report.read"}
+          "History": "report.read", "HistoryPage": "report.read", "Explain": "report.read",
+          "ExplainPage": "report.read"}
 REPORT_TRANSITIONS = {"Nothing": "report.submit", "Excuse": "report.excuse"}
 
 
 def master(name):
     return {"Create": f"{name}.write", "Update": f"{name}.write", "Get": f"{name}.read",
-            "List": f"{name}.read", "History": f"{name}.read"}
+            "List": f"{name}.read", "History": f"{name}.read", "HistoryPage": f"{name}.read"}
 
 
 METHODS = {
@@ -198,6 +200,9 @@ class Scope(ServiceTest):
                 for member in ("Get", "History", "Explain"):
                     self.check(name, whose,
                                lambda: client.call("Tickets", member, "t", ticket))
+                for member in ("HistoryPage", "ExplainPage"):
+                    self.check(name, whose,
+                               lambda: client.call("Tickets", member, "tsu", ticket, "", 1000))
 
     def test_listing(self):
         number = {ticket: whose for whose, ticket in self.tickets.items()}
@@ -323,6 +328,8 @@ class Scope(ServiceTest):
             with self.subTest(who=who):
                 history = self.clients[who].call("Tickets", "History", "t", ticket)
                 self.assertEqual(history[-1]["note"], expected)
+                page, _ = self.clients[who].call("Tickets", "HistoryPage", "tsu", ticket, "1", 1)
+                self.assertEqual(page, history[-1:])
 
     def test_masked_units(self):
         self.client.call("Units", "Update", "sa{sv}", "BJ-1",

@@ -289,6 +289,9 @@ class Input(ServiceTest):
             for member in ("Get", "History", "Explain"):
                 with self.subTest(number=number, member=member), self.refused("NotFound", name):
                     self.client.call("Tickets", member, "t", number)
+            for member in ("HistoryPage", "ExplainPage"):
+                with self.subTest(number=number, member=member), self.refused("NotFound", name):
+                    self.client.call("Tickets", member, "tsu", number, "", 1)
             with self.subTest(number=number), self.refused("NotFound", name):
                 self.client.move("Comment", number, note="注")
         for interface in ("Units", "Products", "Serials", "Faults"):
@@ -297,6 +300,8 @@ class Input(ServiceTest):
                     self.client.call(interface, "Get", "s", "NONE")
                 with self.refused("NotFound", "NONE"):
                     self.client.call(interface, "History", "s", "NONE")
+                with self.refused("NotFound", "NONE"):
+                    self.client.call(interface, "HistoryPage", "ssu", "NONE", "", 1)
                 with self.refused("NotFound", "NONE"):
                     self.client.call(interface, "Update", "sa{sv}", "NONE", {})
         with self.refused("NotFound", "ticket, report, unit, product"):
