@@ -133,7 +133,6 @@ const BusInterface escalations_interface = {
 
 /* ---- notifications ---- */
 
-#define TAKE_MAX        100  /* notifications in one answer */
 #define LEASE_MAX       3600 /* seconds */
 #define ACKNOWLEDGE_MAX 1000
 
@@ -163,10 +162,10 @@ static int notification_take_call(BusCall *call) {
         r = sd_bus_message_read(call->m, "uu", &limit, &lease);
         if (r < 0)
                 return r;
-        if (limit < 1 || limit > TAKE_MAX || lease < 1 || lease > LEASE_MAX)
+        if (limit < 1 || limit > NOTIFICATIONS_TAKE_MAX || lease < 1 || lease > LEASE_MAX)
                 return refuse(&call->refusal, REFUSED_INVALID_VALUE,
-                              "limit: 1 to %d notifications; lease_seconds: 1 to %d", TAKE_MAX,
-                              LEASE_MAX);
+                              "limit: 1 to %d notifications; lease_seconds: 1 to %d",
+                              NOTIFICATIONS_TAKE_MAX, LEASE_MAX);
         r = rows_open(call->reply);
         if (r == 0)
                 r = change_begin(call->bus->options.store, &change);
@@ -222,7 +221,7 @@ static int notification_acknowledge_call(BusCall *call) {
 static const BusMethod notification_methods[] = {
         { "Take", "uu", "limit lease_seconds", "aa{sv}", "notifications",
           PERMISSION_NOTIFICATION_TAKE, notification_take_call,
-          "The oldest notifications that nobody is delivering, which are the caller's for so long: whatever is "
+          "The oldest notifications that nobody is delivering, whether they were taken before or not, which are the caller's for so long: whatever is "
           "not acknowledged by then is handed out again, under the same id. limit is 1 to 100, lease_seconds "
           "1 to 3600." },
         { "Acknowledge", "at", "ids", "u", "removed", PERMISSION_NOTIFICATION_TAKE,

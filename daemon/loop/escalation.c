@@ -161,7 +161,7 @@ static void keys_gathering(const void *record, Keys *keys) {
 }
 const Index index_notification_recipient = { "notification_gathering", keys_gathering };
 
-/* By the end of the lease: whatever is ready and free comes first. */
+/* By the end of the lease, which is 0 for those that were never leased. */
 static void keys_ready(const void *record, Keys *keys) {
         const Notification *n = record;
 
@@ -332,35 +332,72 @@ int notification_release(Change *change, size_t limit, size_t *ret) {
         return 0;
 }
 
+/* The lowest numbers that were offered, in order. */
+typedef struct Oldest {
+        uint64_t ids[NOTIFICATIONS_TAKE_MAX];
+        size_t n, limit;
+} Oldest;
+
+static void oldest_offer(Oldest *oldest, uint64_t id) {
+        size_t i = oldest->n;
+
+        if (i == oldest->limit && oldest->ids[i - 1] < id)
+                return;
+        if (i < oldest->limit)
+                oldest->n++;
+        else
+                i--;
+        for (; i > 0 && oldest->ids[i - 1] > id; i--)
+                oldest->ids[i] = oldest->ids[i - 1];
+        oldest->ids[i] = id;
+}
+
+/* Those never leased stand in the order of their numbers, behind them those whose lease is over in
+ * the order in which it ended: of the former only so many count, of the latter all. */
+static int find_oldest(Store *store, int64_t now, Oldest *ret) {
+        Key prefix = {}, position = {}, key;
+        size_t never = 0, lapsed = 0;
+        int r = 0;
+
+        while (lapsed < LAPSED_LOOKED_AT && (r = store_index_next(store, &index_notification_ready,
+                                                                  &prefix, &position, &key)) == 0) {
+                int64_t leased_until = (int64_t)load_be64(position.bytes);
+
+                if (leased_until > now)
+                        return 0;
+                oldest_offer(ret, load_be64(key.bytes));
+                if (leased_until > 0)
+                        lapsed++;
+                else if (++never == ret->limit) {
+                        position = (Key){};
+                        key_u64(&position, 0);
+                        key_u64(&position, UINT64_MAX);
+                }
+        }
+        return r == -ENOENT ? 0 : r;
+}
+
 int notification_take(Change *change, int64_t now, int64_t until, size_t limit,
                       NotificationTaken taken, void *userdata) {
-        Key prefix = {}, position = {}, key;
+        Oldest oldest = { .limit =
+                                  limit < NOTIFICATIONS_TAKE_MAX ? limit : NOTIFICATIONS_TAKE_MAX };
+        int r = find_oldest(change_store(change), now, &oldest);
 
-        for (size_t i = 0; i < limit; i++) {
+        for (size_t i = 0; r == 0 && i < oldest.n; i++) {
+                Key key = key_of_id(oldest.ids[i]);
                 Notification n;
-                int r;
 
-                r = store_index_next(change_store(change), &index_notification_ready, &prefix,
-                                     &position, &key);
-                if (r < 0)
-                        return r == -ENOENT ? 0 : r;
                 r = change_get(change, &notification_table, &key, &n);
                 if (r < 0)
-                        return r;
-                if (n.leased_until > now) {
-                        record_done(&notification_type, &n);
-                        return 0;
-                }
+                        break;
                 n.leased_until = until;
                 n.attempts++;
                 r = change_put(change, &notification_table, &n);
                 if (r == 0)
                         r = taken(userdata, &n);
                 record_done(&notification_type, &n);
-                if (r < 0)
-                        return r;
         }
-        return 0;
+        return r;
 }
 
 int notification_done(Change *change, uint64_t id) {

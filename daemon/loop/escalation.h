@@ -84,7 +84,9 @@ int escalation_acknowledge(Change *change, uint64_t id, uint64_t revision, const
 int notification_release(Change *change, size_t limit, size_t *ret);
 bool notification_is_gathering(Store *store);
 
-/* Leases up to `limit` ready notifications until then, oldest first; hands each to the callback. */
+/* Leases up to `limit` (at most NOTIFICATIONS_TAKE_MAX) ready notifications until then, hands each
+ * to the callback: those with the lowest numbers of all that nobody has leased now, as long as no
+ * more than LAPSED_LOOKED_AT leases have lapsed. */
 typedef int (*NotificationTaken)(void *userdata, const Notification *notification);
 int notification_take(Change *change, int64_t now, int64_t until, size_t limit,
                       NotificationTaken taken, void *userdata);

@@ -40,6 +40,8 @@
 #define PAGE_BYTES_MAX         65536   /* a page ends with the row or change that reaches it */
 #define ANSWER_BYTES_MAX       262144  /* of a history or an explanation that is told whole */
 #define CHANGES_SCAN_MAX       2000    /* changes looked at for one page of Changes */
+#define NOTIFICATIONS_TAKE_MAX 100     /* that one Take hands out */
+#define LAPSED_LOOKED_AT       10000   /* notifications whose lease is over, for one Take */
 #define SIGNALS_AHEAD_MAX      4096    /* that a subscriber gets without calling anything */
 #define EXPLAIN_STRETCHES_MAX  1000    /* of one clock that Explain tells; its first ones */
 #define CASE_STRETCHES_MAX     64      /* times that one case can wait */

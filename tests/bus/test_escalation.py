@@ -348,6 +348,29 @@ class Outbox(FreshServiceTest):
                          "under the same number, the oldest first")
         self.assertEqual([row["attempts"] for row in again], [2, 2])
 
+    def test_the_oldest_first_whoever_had_them(self):
+        """One whose delivery failed comes before those that came up in the meantime."""
+        self.overdue(3)
+        old = [row["id"] for row in self.take(6, 60)]
+        self.client.jump(self.client.now() + 30 * SECOND)
+        self.overdue(3)
+        middle = [row["id"] for row in self.take(3, 1)]
+        self.client.jump(self.client.now() + 2 * SECOND)
+        # Over are the leases of the first six, given first, and of the next three, given last.
+        everything = [row["id"] for row in self.take(100, 1)]
+        self.assertEqual(everything, sorted(everything))
+        self.assertGreater(len(everything), len(old) + len(middle))
+        # Whatever order leases end in, and however few are asked for.
+        self.client.jump(self.client.now() + 2 * SECOND)
+        for lease in (50, 40, 30):
+            self.take(3, lease)
+        self.client.jump(self.client.now() + 35 * SECOND)
+        self.assertEqual([row["id"] for row in self.take(4, 60)],
+                         everything[6:10], "the third three, and the next after them")
+        self.client.jump(self.client.now() + 60 * SECOND)
+        for first in range(0, len(everything), 4):
+            self.assertEqual([row["id"] for row in self.take(4, 60)], everything[first:first + 4])
+
     def test_acknowledge(self):
         self.overdue()
         one, two = (row["id"] for row in self.take())

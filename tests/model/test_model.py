@@ -533,16 +533,15 @@ class Lives(stateful.RuleBasedStateMachine):
         world, caller = self.world, self.callers[who]
         rows, error = self.ask(who, lambda c: c.call("Notifications", "Take", "uu", limit, lease))
         try:
-            count, free = world.take(caller, limit, lease)
+            oldest = world.take(caller, limit, lease)
         except Refused as refused:
             assert error == str(refused), f"take: {error}"
             self.step()
             return
-        assert error is None and len(rows) == count, f"took {rows}, expected {count} of {free}"
-        for row in rows:
-            assert row["id"] in free, f"took N{row['id']}, of {free}"
-            world.leased(free[row["id"]], lease)
-            self.same(row, {k: v for k, v in free[row["id"]].items() if v}, f"N{row['id']}")
+        assert error is None and len(rows) == len(oldest), f"took {rows}, expected {oldest}"
+        for row, expected in zip(rows, oldest):
+            world.leased(expected, lease)
+            self.same(row, {k: v for k, v in expected.items() if v}, f"N{row['id']}")
         if deliver and rows:
             ids = [row["id"] for row in rows[:deliver]] + [rows[0]["id"], 10**6]
             self.both(who, lambda c: c.call("Notifications", "Acknowledge", "at", ids),

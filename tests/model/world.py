@@ -615,13 +615,12 @@ class World(model.Model):
         return True, None
 
     def take(self, caller, limit, lease):
-        """Those that are free and so many of them are the caller's now; which ones is the daemon's to
-        choose. How many, and from which."""
+        """The oldest that are free are the caller's now, whoever has had them before."""
         caller.need("notification.take")
         free = self.outbox.free(self.now)
         if free:
             self.change(caller.name, "Notifications.Take")
-        return min(limit, len(free)), {row["id"]: row for row in free}
+        return sorted(free, key=lambda row: row["id"])[:limit]
 
     def leased(self, row, lease):
         row["leased_until"] = self.now + lease * USEC
