@@ -49,6 +49,10 @@ int app_warn_missing_year(void *userdata, const char *calendar, int year);
  * not at all. */
 int app_reload(void *app, const char *digest, const char *by, Refusal *refusal);
 
+/* Notes that the policy is in force now, unless it contradicts open cases: then says which. 0,
+ * CONFIG_REFUSED, negative errno. */
+int app_enter_policy(App *app);
+
 /* Brings the store of an older program to the present schema; it is kept beside as it was. */
 int app_migrate(App *app);
 

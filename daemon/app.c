@@ -162,17 +162,6 @@ int app_open_trial(App *app) {
         return open_as(app, NULL, true, true);
 }
 
-/* A store without room to note the policy is served all the same: its cases are computed by it as
- * soon as a later start can note it. */
-static int enter_policy(App *app) {
-        int r = engine_enter(app->engine, app->store, "daemon", wall_clock_now(&app->clock));
-
-        if (r == 0 || (r == -ENOSPC && !store_is_dead(app->store)))
-                return 0;
-        log_error("cannot note the policy in the store: %s", strerror(-r));
-        return r;
-}
-
 static void print_fault(void *userdata _unused_, const char *line) {
         puts(line);
 }
@@ -252,7 +241,7 @@ static int start_bus(App *app) {
 
         if (r < 0)
                 log_error("cannot connect to the bus: %s", strerror(-r));
-        return r;
+        return MIN(r, 0);
 }
 
 static int start_runtime(App *app) {
@@ -296,29 +285,29 @@ static int take_name(App *app) {
                 log_error("the name on the bus is taken: another aftersalesd is running");
         else if (r < 0)
                 log_error("cannot take the name on the bus: %s", strerror(-r));
-        return r;
+        return MIN(r, 0);
 }
 
-/* The parts, from the bottom up; each needs those before it. */
+/* The parts, from the bottom up; each needs those before it. 0, CONFIG_REFUSED, negative errno. */
 static int start(App *app) {
         int r;
 
-        r = sd_event_default(&app->event);
-        if (r >= 0)
+        r = MIN(sd_event_default(&app->event), 0);
+        if (r == 0)
                 r = add_signals(app);
-        if (r >= 0)
+        if (r == 0)
                 r = app_open_store(app, false);
-        if (r >= 0)
+        if (r == 0)
                 r = app_migrate(app);
-        if (r >= 0)
-                r = enter_policy(app);
-        if (r >= 0)
+        if (r == 0)
+                r = app_enter_policy(app);
+        if (r == 0)
                 r = committer_new(app->event, app->store, &app->committer);
-        if (r >= 0)
+        if (r == 0)
                 r = start_bus(app);
-        if (r >= 0)
+        if (r == 0)
                 r = start_runtime(app);
-        return r < 0 ? r : take_name(app);
+        return r == 0 ? take_name(app) : r;
 }
 
 int app_warn_missing_year(void *userdata _unused_, const char *calendar, int year) {
@@ -349,8 +338,8 @@ int app_run(const AppOptions *options) {
         app_log_warnings(&errors.warnings);
         say_directory(&app);
         r = start(&app);
-        if (r < 0)
-                return EXIT_FAILURE;
+        if (r != 0)
+                return r < 0 ? EXIT_FAILURE : EX_CONFIG;
         engine_missing_years(app.engine, wall_clock_now(&app.clock), app_warn_missing_year, NULL);
         log_info("serving");
         status_line_ready(app.status);

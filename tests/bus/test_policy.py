@@ -10,8 +10,8 @@ import threading
 import time
 import unittest
 
-from harness import (BUILD, DAY, HOUR, POLICY, REGION, BusError, FreshServiceTest, at, figure, shown,
-                     variants, wait_for)
+from harness import (BUILD, DAY, HOUR, POLICY, REGION, USEC, BusError, FreshServiceTest, at, figure,
+                     shown, variants, wait_for)
 
 LONGER = ("response: 4h, visit: 8h, resolve: 16h,\n                followup: 8h, waiting: 24h}\n"
           "      urgent", "response: 6h, visit: 8h, resolve: 20h,\n                followup: 8h, "
@@ -222,6 +222,44 @@ class Reload(PolicyTest):
         self.computed()
         self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 15:00")
         self.assertEqual([row["by"] for row in self.policies()], ["daemon", "daemon"])
+
+
+class Start(PolicyTest):
+    """With a configuration that was changed while nobody was there."""
+
+    def test_a_contradiction(self):
+        """What a reload refuses is refused, with the cases; nothing has happened to them."""
+        tickets = [self.ticket() for _ in range(12)]
+        self.until("2026-03-04 17:01")
+        now = self.client.now() // USEC * USEC + USEC
+        raised = [self.client.escalations(ticket) for ticket in tickets]
+        before = self.policies(), self.client.status()["sequence"]
+        for kill in (True, False):
+            with self.subTest(kill=kill):
+                (self.service.kill if kill else self.service.stop)()
+                self.service.configure(changed(SHORT_LADDER))
+                status, said = self.service.refuse(now)
+                self.assertEqual(status, os.EX_CONFIG)
+                for words in ("contradicts open cases and does not come into force",
+                              f"T{tickets[0]}: its clock", f"T{tickets[9]}: its clock",
+                              "stands on rung 4, and the ladder service has 2", "and 2 more",
+                              "policy 1 ("):
+                    self.assertIn(words, said)
+                self.assertNotIn(f"T{tickets[10]}:", said)
+                self.assertNotIn("serving", said)
+                self.service.configure(changed())
+                self.service.start(now)
+                self.assertEqual((self.policies(), self.client.status()["sequence"]), before)
+        self.assertEqual([self.client.escalations(ticket) for ticket in tickets], raised)
+
+    def test_once_the_cases_are_over(self):
+        ticket = self.ticket()
+        self.until("2026-03-04 17:01")
+        self.client.move("Void", ticket, void_reason="other")
+        self.service.stop()
+        self.service.configure(changed(SHORT_LADDER))
+        self.service.start(at("2026-03-04 17:02"))
+        self.assertEqual(self.policies()[0]["number"], 2)
 
 
 class Command(PolicyTest):

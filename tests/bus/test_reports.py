@@ -709,27 +709,18 @@ class Configuration(ReportTest):
         self.assertEqual(self.service.check(), [])
 
     def test_a_start_without_the_targets_of_open_ones(self):
-        """A start is not refused: what is open stays as it is, and is said."""
+        """As a reload: served without them, nobody would hear that it is missing."""
         number = self.duty()
-        ticket = self.ticket(dealer="BJ-1")
         self.service.stop()
         self.service.configure(PLAIN)
-        self.service.start(at("2026-03-03 15:00"))
-        wait_for(lambda: any("cannot" in text and "report" in text
-                             for _, text in self.service.log()), "the word")
-        self.assertEqual(self.report(number)["state"], "expected")
-        with self.refused("RuleViolated", "targets.report.default.normal"):
-            self.move("Nothing", number)
-        self.assertTrue(self.client.escalations(ticket))  # the others go on
-        self.service.stop()
+        status, said = self.service.refuse(at("2026-03-03 15:00"))
+        self.assertEqual(status, os.EX_CONFIG)
+        self.assertIn(f"R{number}: there is no target for its type and priority", said)
         self.service.configure(DUTIES)
         self.service.start(at("2026-03-03 15:30"))
+        self.assertEqual(self.report(number)["state"], "expected")
         self.move("Nothing", number)
         self.assertEqual(self.report(number)["bonus"], 500)
-        # It had to complain; see end_service().
-        self.service.stop()
-        self.assertEqual(self.service.check(), [])
-        self.service.log_path.write_text("")
 
 
 class Killed(ReportTest):
