@@ -60,6 +60,13 @@ static bool buffer_reserve(Buffer *buffer, size_t more) {
         return true;
 }
 
+uint8_t *buffer_add(Buffer *buffer, size_t size) {
+        if (!buffer_reserve(buffer, size))
+                return NULL;
+        buffer->size += size;
+        return buffer->data + buffer->size - size;
+}
+
 void buffer_put(Buffer *buffer, const void *data, size_t size) {
         if (size == 0 || !buffer_reserve(buffer, size))
                 return;

@@ -33,6 +33,8 @@ typedef struct Buffer {
 void buffer_done(Buffer *buffer);
 /* Empties it, keeping the memory; clears the error. */
 void buffer_reset(Buffer *buffer);
+/* Room for so many bytes, which the caller fills in; NULL without memory. */
+uint8_t *buffer_add(Buffer *buffer, size_t size);
 void buffer_put(Buffer *buffer, const void *data, size_t size);
 void buffer_put_u8(Buffer *buffer, uint8_t value);
 void buffer_put_u16(Buffer *buffer, uint16_t value);

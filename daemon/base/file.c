@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/macro.h"
 
 #define COPY_PIECE (64 * 1024)
@@ -17,6 +19,16 @@ int file_sync_directory(const char *directory) {
         _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+void file_give_to_owner(const char *directory, const char *name) {
+        _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct stat st;
+
+        if (geteuid() == 0 && dir >= 0 && fstat(dir, &st) == 0 &&
+            fchownat(dir, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+                log_warning("cannot give %s/%s to the owner of the directory: %s", directory, name,
+                            strerror(errno));
 }
 
 int file_directory(const char *path, char *ret, size_t size) {

@@ -8,6 +8,9 @@
 
 /* Makes durable which names are in a directory. 0 or negative errno. */
 int file_sync_directory(const char *directory);
+/* What root creates in a directory of somebody else the latter must be able to open; a failure is
+ * logged. */
+void file_give_to_owner(const char *directory, const char *name);
 /* The directory that a file is in, or is to be in. -ENAMETOOLONG. */
 int file_directory(const char *path, char *ret, size_t size);
 /* Gives a file that is complete its name for good; -EEXIST when there is one of that name. */

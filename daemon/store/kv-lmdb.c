@@ -410,17 +410,6 @@ static int check_size(LmdbKv *l, const char *path, Refusal *why) {
         return -EBADMSG;
 }
 
-/* What root creates here the daemon must be able to open. */
-static void give_to_owner(const char *directory, const char *name) {
-        _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        struct stat st;
-
-        if (geteuid() == 0 && dir >= 0 && fstat(dir, &st) == 0 &&
-            fchownat(dir, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-                log_warning("cannot give %s/%s to the owner of the directory: %s", directory, name,
-                            strerror(errno));
-}
-
 static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char *path,
                             Refusal *why) {
         unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (options->read_only ? MDB_RDONLY : 0) |
@@ -452,7 +441,7 @@ static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char 
                 return -EIO;
         mdb_reader_check(l->env, &dead);
         if (!(flags & MDB_NOLOCK))
-                give_to_owner(options->directory, LMDB_LOCK_NAME);
+                file_give_to_owner(options->directory, LMDB_LOCK_NAME);
         return check_size(l, path, why);
 }
 
@@ -562,7 +551,7 @@ int kv_lmdb_lock(const char *directory, int *ret, Refusal *why) {
                 refuse(why, REFUSED_INTERNAL, "%s is in use by another aftersalesd", directory);
                 return -EBUSY;
         }
-        give_to_owner(directory, LOCK_NAME);
+        file_give_to_owner(directory, LOCK_NAME);
         *ret = TAKE_FD(fd);
         return 0;
 }
@@ -585,7 +574,7 @@ int kv_lmdb_replace(const char *directory, const char *keep) {
                 r = -ENAMETOOLONG;
         if (r < 0)
                 return r;
-        give_to_owner(directory, NEW_FILE_NAME);
+        file_give_to_owner(directory, NEW_FILE_NAME);
         if (keep && link(path, keep) < 0)
                 return -errno;
         if (unlink(lock) < 0 && errno != ENOENT)
