@@ -36,6 +36,8 @@ void app_done(App *app);
  * CONFIG_REFUSED (see errors), negative errno. */
 int app_load_policy(App *app, ConfigErrors *errors);
 int app_open_store(App *app, bool read_only);
+/* See store_retire(). */
+int app_retire_store(const App *app, const char *file, uint32_t *ret_epoch);
 /* One that nobody else has open. */
 int app_open_file(App *app, const char *file, bool read_only);
 const char *app_state_directory(const App *app);

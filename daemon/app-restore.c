@@ -84,6 +84,8 @@ static int look_at_old(Restore *restore) {
         struct stat st;
         time_t now = time(NULL);
         StoreFacts facts = {};
+        uint32_t epoch = 0;
+        bool readable;
         struct tm tm;
         char stamp[32];
 
@@ -99,9 +101,13 @@ static int look_at_old(Restore *restore) {
         if (snprintf(restore->keep, sizeof(restore->keep), "%s.before-%s", restore->path, stamp) >=
             (int)sizeof(restore->keep))
                 return fail(EX_CANTCREAT, restore->path, strerror(ENAMETOOLONG));
-        if (app_read_facts(restore->app, restore->path, &facts))
-                restore->epoch = facts.epoch;
-        else
+        readable = app_read_facts(restore->app, restore->path, &facts);
+        if (app_retire_store(restore->app, readable ? restore->path : NULL, &epoch) < 0)
+                return fail(EX_IOERR, restore->path,
+                            "what its write-ahead log has cannot be brought into it; remove or "
+                            "rename state.wal to go on without that");
+        restore->epoch = MAX(facts.epoch, epoch);
+        if (!readable)
                 fprintf(stderr,
                         "warning: %s cannot be read; if it was itself restored from this backup, "
                         "readers of the change feed must start anew\n",

@@ -123,20 +123,25 @@ static void say_directory(const App *app) {
                             app->options->state, app->policy->state_directory);
 }
 
-static int open_as(App *app, const char *file, bool read_only, bool trial) {
-        StoreOptions options = {
+static StoreOptions store_options(const App *app) {
+        return (StoreOptions){
                 .directory = app_state_directory(app),
-                .file = file,
                 .map_size = (uint64_t)app->policy->map_size,
                 .site = (uint16_t)app->policy->site,
                 .journal_keep = app->policy->journal_keep * USEC_PER_SEC,
                 .tables = app_tables,
-                .read_only = read_only,
-                .old = !read_only,
-                .trial = trial,
         };
+}
+
+static int open_as(App *app, const char *file, bool read_only, bool trial) {
+        StoreOptions options = store_options(app);
         Refusal why = {};
         int r;
+
+        options.file = file;
+        options.read_only = read_only;
+        options.old = !read_only;
+        options.trial = trial;
 
         if (!read_only && !file && mkdir(options.directory, 0700) < 0 && errno != EEXIST) {
                 r = -errno;
@@ -156,6 +161,18 @@ int app_open_store(App *app, bool read_only) {
 
 int app_open_file(App *app, const char *file, bool read_only) {
         return open_as(app, file, read_only, false);
+}
+
+int app_retire_store(const App *app, const char *file, uint32_t *ret_epoch) {
+        StoreOptions options = store_options(app);
+        Refusal why = {};
+        int r;
+
+        options.old = true;
+        r = store_retire(&options, file, ret_epoch, &why);
+        if (r < 0)
+                log_error("%s", why.text);
+        return r;
 }
 
 int app_open_trial(App *app) {

@@ -7,12 +7,15 @@
 
 #include "base/log.h"
 
-#define WATCHERS_MAX 8
+#define WATCHERS_MAX    8
+#define SETTLE_AFTER    1000000 /* microseconds */
+#define SETTLE_ACCURACY 100000
 
 struct Committer {
         Store *store;
         sd_event *event;
         sd_event_source *source; /* runs once the bus has nothing more to hand over */
+        sd_event_source *settle; /* armed while the log has what the database has not */
         int64_t since;           /* when the open batch was first seen; 0: none */
         CommitterCounts counts;
         bool failing;
@@ -42,11 +45,45 @@ static void end_process(Committer *c, int result) {
         sd_event_exit(c->event, result);
 }
 
+/* Damage is in what was to be changed, not in the medium: a new start would find it again. */
+static void judge(Committer *c, int result) {
+        if (result < 0 && result != -ENOSPC && result != -ENOMEM && result != -EBADMSG)
+                end_process(c, result);
+}
+
+static int arm_settling(Committer *c) {
+        int r, on;
+
+        r = sd_event_source_get_enabled(c->settle, &on);
+        if (r < 0 || on != SD_EVENT_OFF || store_is_settled(c->store))
+                return r;
+        r = sd_event_source_set_time_relative(c->settle, SETTLE_AFTER);
+        return r < 0 ? r : sd_event_source_set_enabled(c->settle, SD_EVENT_ONESHOT);
+}
+
+int committer_settle(Committer *c) {
+        int r = committer_commit(c);
+
+        if (r < 0)
+                return r;
+        r = store_settle(c->store);
+        say_state(c, 1, r);
+        judge(c, r);
+        return r;
+}
+
+static int on_settle(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        Committer *c = userdata;
+
+        committer_settle(c);
+        return arm_settling(c); /* again later, if there was no room */
+}
+
 int committer_commit(Committer *c) {
         size_t changes = store_batch_changes(c->store);
         int r;
 
-        if (!store_has_batch(c->store))
+        if (!store_has_batch(c->store) && !store_is_dead(c->store))
                 return 0;
         r = store_commit(c->store);
         c->since = 0;
@@ -58,10 +95,8 @@ int committer_commit(Committer *c) {
         for (size_t i = 0; i < c->n_watchers; i++)
                 c->watchers[i].watcher(c->watchers[i].userdata, r);
         store_release(c->store);
-        /* Damage is in what was to be changed, not in the medium: a new start would find it again.
-         */
-        if (r < 0 && r != -ENOSPC && r != -ENOMEM && r != -EBADMSG)
-                end_process(c, r);
+        judge(c, r);
+        arm_settling(c);
         return r;
 }
 
@@ -73,6 +108,8 @@ static int on_idle(sd_event_source *source _unused_, void *userdata) {
 int committer_touch(Committer *c) {
         int64_t now;
 
+        if (store_is_dead(c->store))
+                return committer_commit(c);
         if (!store_has_batch(c->store)) {
                 store_release(c->store);
                 return 0;
@@ -105,7 +142,12 @@ int committer_new(sd_event *event, Store *store, Committer **ret) {
                 return -ENOMEM;
         c->store = store;
         c->event = event;
-        r = sd_event_add_defer(event, &c->source, on_idle, c);
+        r = sd_event_add_time_relative(event, &c->settle, CLOCK_MONOTONIC, 0, SETTLE_ACCURACY,
+                                       on_settle, c);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(c->settle, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &c->source, on_idle, c);
         if (r >= 0)
                 r = sd_event_source_set_priority(c->source, PRIORITY_COMMIT);
         if (r >= 0)
@@ -122,6 +164,7 @@ Committer *committer_free(Committer *c) {
         if (!c)
                 return NULL;
         sd_event_source_disable_unref(c->source);
+        sd_event_source_disable_unref(c->settle);
         free(c);
         return NULL;
 }

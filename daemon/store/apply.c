@@ -215,8 +215,8 @@ static void note_number(Store *store, unsigned db, const Key *key) {
         if (i >= store->n_tables || !store->tables[i]->numbered || key->size != 8)
                 return;
         id = load_be64(key->bytes);
-        if (id_site(id) == store->site && id_number(id) >= store->next[i])
-                store->next[i] = id_number(id) + 1;
+        if (id_site(id) == store->site && id_number(id) >= store->now.next[i])
+                store->now.next[i] = id_number(id) + 1;
 }
 
 static int write_one(Store *store, const Write *write) {

@@ -145,7 +145,7 @@ static int check_record(Checking *check, const Table *table, const Key *key, Sli
 
 /* A number that is taken must never be given out again. */
 static void check_number(Checking *check, const Table *table, const Key *last) {
-        uint64_t next = check->store->next[table_position(check->store, table)];
+        uint64_t next = check->store->now.next[table_position(check->store, table)];
         uint64_t id = last->size == 8 ? load_be64(last->bytes) : 0;
 
         if (table->numbered && id_site(id) == check->store->site && id_number(id) >= next)
@@ -252,7 +252,7 @@ typedef struct JournalWalk {
 
 /* What should stand between the last record found and this one, which is there or should be. */
 static void check_gap(Checking *check, const JournalWalk *walk, uint64_t sequence) {
-        uint64_t wanted = walk->found > 0 ? walk->sequence + 1 : check->store->head.first;
+        uint64_t wanted = walk->found > 0 ? walk->sequence + 1 : check->store->now.head.first;
 
         if (sequence_epoch(wanted) != sequence_epoch(sequence)) {
                 if (walk->found == 0)
@@ -264,13 +264,13 @@ static void check_gap(Checking *check, const JournalWalk *walk, uint64_t sequenc
 }
 
 static int check_next_record(Checking *check, JournalWalk *walk) {
-        uint64_t sequence = MAX(walk->sequence, check->store->head.first - 1);
+        uint64_t sequence = MAX(walk->sequence, check->store->now.head.first - 1);
         JournalRecord record;
         int r = store_journal_next(check->store, &sequence, &record);
 
         if (r < 0 && r != -EBADMSG)
                 return r;
-        if (sequence > check->store->head.sequence)
+        if (sequence > check->store->now.head.sequence)
                 return -ENOENT;
         check_gap(check, walk, sequence);
         walk->chained =
@@ -290,7 +290,7 @@ static int check_next_record(Checking *check, JournalWalk *walk) {
 }
 
 static int check_journal(Checking *check) {
-        const StoreHead *head = &check->store->head;
+        const StoreHead *head = &check->store->now.head;
         JournalWalk walk = { .chained = true };
         uint64_t n;
         int r;

@@ -5,6 +5,7 @@
 
 #include "store/journal.h"
 #include "store/store.h"
+#include "store/wal.h"
 
 enum {
         DB_META,
@@ -50,8 +51,21 @@ struct Change {
         bool open;
 };
 
+/* What changes with every change. */
+typedef struct Position {
+        StoreHead head;
+        uint64_t next[STORE_TABLES_MAX]; /* the next number to give out, by position of the table */
+} Position;
+
+/* Changes, and bytes of their journal records. */
+typedef struct Amount {
+        size_t changes, bytes;
+} Amount;
+
 struct Store {
+        StoreOptions options;
         Kv *kv;
+        Wal *wal; /* NULL: every commit is a checkpoint */
         const Table *tables[STORE_TABLES_MAX];
         unsigned n_tables;
         const Index *indices[STORE_INDICES_MAX];
@@ -60,14 +74,20 @@ struct Store {
         uint32_t schema;
         bool old; /* an older schema is welcome */
         int64_t journal_keep;
+        /* The transaction that is open. That which writes gathers what the log has durably, and in
+         * the end the open batch. */
         enum { STORE_IDLE, STORE_READING, STORE_WRITING } mode;
-        StoreHead head;
-        uint64_t next[STORE_TABLES_MAX]; /* the next number to give out, by position of the table */
-        StoreHead head_before;           /* both as the open batch found them */
-        uint64_t next_before[STORE_TABLES_MAX];
-        size_t batch_changes, batch_bytes;
-        bool dead;       /* a transaction could not even begin */
+        Position now;
+        Position before;     /* as the open batch found it */
+        Position kept;       /* as of the last checkpoint, while a transaction writes */
+        uint64_t checkpoint; /* its number */
+        Amount logged;       /* what the log has since the last checkpoint */
+        size_t retry_at;     /* after a checkpoint that failed: so many changes, and the next try */
+        bool dead;           /* a transaction could not even begin, or the log is lost */
+        bool open;           /* there is a batch */
+        Amount batch;
         int batch_error; /* why the batch cannot be committed any more */
+        Buffer frame;    /* the batch, for the log */
         Change change;
         Buffer effects, journal;
         Plan plan;
@@ -77,6 +97,15 @@ struct Store {
 };
 
 int store_begin_view(Store *store);
+/* Opens a batch when none is open. */
+int store_begin_batch(Store *store);
+/* Puts the journal record of a change that was written: it is the newest now. */
+int store_put_journal(Store *store, const JournalRecord *record, Slice stored);
+/* As store_commit(), for what was written past the journal: the log cannot carry it. */
+int store_commit_whole(Store *store);
+/* After the database was opened: brings what the log has over it. On failure the text says what to
+ * do; -EUCLEAN: the log is damaged. */
+int store_open_wal(Store *store, const StoreOptions *options, Refusal *why);
 /* Says once that what stands at this key of a table or index is damaged, and counts it. */
 void store_note_damage(Store *store, const char *where, Slice key, const char *what);
 /* The head row of the meta database, within a transaction. */

@@ -188,6 +188,12 @@ static int overlay_stats(Kv *kv, KvStats *ret) {
         return o->below->ops->stats(o->below, ret);
 }
 
+static int overlay_copy(Kv *kv, int fd) {
+        OverlayKv *o = (OverlayKv *)kv;
+
+        return o->below->ops->copy ? o->below->ops->copy(o->below, fd) : -EOPNOTSUPP;
+}
+
 static Kv *overlay_free(Kv *kv) {
         OverlayKv *o = (OverlayKv *)kv;
 
@@ -213,6 +219,7 @@ static const KvOps overlay_ops = {
         .seek = overlay_seek,
         .count = overlay_count,
         .stats = overlay_stats,
+        .copy = overlay_copy,
         .free = overlay_free,
 };
 

@@ -94,8 +94,8 @@ static int run_piece(Store *store, const Migration *migration, int64_t now, Key 
                 store_abort(store);
                 return r;
         }
-        store->batch_changes++; /* how far it has come is one too */
-        return store_commit(store);
+        store->batch.changes++; /* how far it has come is one too */
+        return store_commit_whole(store);
 }
 
 static int run_step(Store *store, const Migration *migration, int64_t now,
@@ -118,7 +118,7 @@ int store_migrate(Store *store, const Migration *migrations, int64_t now,
         int r = 0;
 
         /* The journal is in the order of time. */
-        now = MAX(now, store->head.time);
+        now = MAX(now, store->now.head.time);
         for (; r == 0 && migrations->piece; migrations++)
                 if (migrations->from == store->schema) {
                         log_info("bringing the store from schema %" PRIu32 " to %" PRIu32 ": %s",

@@ -6,20 +6,6 @@
 
 #include "record/codec.h"
 #include "store/internal.h"
-#include "store/kv-overlay.h"
-
-/* Database "meta":
- *
- *      "schema"     "aftersalesd" | version u32 | site u16
- *      "head"       sequence u64 | first u64 | hash 32 bytes | epoch u32 | time u64 | time seen u64
- * | published u64 | CRC-32C u32 of all before "next" | table u8     the next number to give out,
- * u64 */
-static const char schema_magic[] = "aftersalesd";
-static const char schema_key[] = "schema", head_key[] = "head", next_key[] = "next";
-
-static Slice slice_of_text(const char *text) {
-        return (Slice){ text, strlen(text) };
-}
 
 unsigned table_position(const Store *store, const Table *table) {
         for (unsigned i = 0; i < store->n_tables; i++)
@@ -59,307 +45,15 @@ void index_entry_key(const Key *index_key, const Key *record_key, Key *ret) {
         key_bytes(ret, record_key->bytes, record_key->size);
 }
 
-/* ---- head ---- */
-
-static int get_number(Store *store, const Key *key, uint64_t *ret) {
-        Slice value;
-        int r = store->kv->ops->get(store->kv, DB_META, key_slice(key), &value);
-
-        if (r < 0)
-                return r;
-        if (value.size != 8)
-                return -EBADMSG;
-        *ret = load_be64(value.data);
-        return 0;
-}
-
-static Key key_of_next(const Table *table) {
-        Key key = key_of_code(next_key);
-
-        key_u8(&key, table->number);
-        return key;
-}
-
-int store_load_head(Store *store) {
-        StoreHead head = { .first = 1 };
-        Slice value;
-        Cursor cursor;
-        const uint8_t *hash;
-        int r;
-
-        r = store->kv->ops->get(store->kv, DB_META, slice_of_text(head_key), &value);
-        if (r < 0)
-                return r == -ENOENT ? -EBADMSG : r;
-        cursor = cursor_over(value);
-        head.sequence = cursor_u64(&cursor);
-        head.first = cursor_u64(&cursor);
-        hash = cursor_take(&cursor, DIGEST_SIZE);
-        head.epoch = cursor_u32(&cursor);
-        head.time = (int64_t)cursor_u64(&cursor);
-        head.time_seen = (int64_t)cursor_u64(&cursor);
-        head.published = cursor_u64(&cursor);
-        if (cursor.failed || cursor_u32(&cursor) != crc32c(0, value.data, value.size - 4))
-                return -EBADMSG;
-        memcpy(head.hash.bytes, hash, DIGEST_SIZE);
-        for (unsigned i = 0; i < store->n_tables; i++) {
-                Key key = key_of_next(store->tables[i]);
-
-                store->next[i] = 1;
-                r = get_number(store, &key, &store->next[i]);
-                if (r < 0 && r != -ENOENT)
-                        return r;
-        }
-        store->head = head;
-        return 0;
-}
-
-int store_save_head(Store *store) {
-        _cleanup_(buffer_done) Buffer buffer = {};
-        const StoreHead *head = &store->head;
-        int r;
-
-        buffer_put_u64(&buffer, head->sequence);
-        buffer_put_u64(&buffer, head->first);
-        buffer_put(&buffer, head->hash.bytes, DIGEST_SIZE);
-        buffer_put_u32(&buffer, head->epoch);
-        buffer_put_u64(&buffer, (uint64_t)head->time);
-        buffer_put_u64(&buffer, (uint64_t)head->time_seen);
-        buffer_put_u64(&buffer, head->published);
-        buffer_put_u32(&buffer, crc32c(0, buffer.data, buffer.size));
-        if (buffer.error < 0)
-                return buffer.error;
-        r = store->kv->ops->put(store->kv, DB_META, slice_of_text(head_key), buffer_slice(&buffer));
-        for (unsigned i = 0; r == 0 && i < store->n_tables; i++) {
-                Key key = key_of_next(store->tables[i]);
-                uint8_t bytes[8];
-                uint64_t stored = 1;
-
-                r = get_number(store, &key, &stored);
-                if ((r < 0 && r != -ENOENT) || stored == store->next[i]) {
-                        r = r == -ENOENT ? 0 : r;
-                        continue;
-                }
-                store_be64(bytes, store->next[i]);
-                r = store->kv->ops->put(store->kv, DB_META, key_slice(&key), (Slice){ bytes, 8 });
-        }
-        return r;
-}
-
-/* ---- opening ---- */
-
-static int put_schema(Kv *kv, uint32_t version, uint16_t site) {
-        _cleanup_(buffer_done) Buffer buffer = {};
-
-        buffer_put(&buffer, schema_magic, sizeof(schema_magic));
-        buffer_put_u32(&buffer, version);
-        buffer_put_u16(&buffer, site);
-        return buffer.error < 0 ? buffer.error
-                                : kv->ops->put(kv, DB_META, slice_of_text(schema_key),
-                                               buffer_slice(&buffer));
-}
-
-int store_put_schema(Store *store, uint32_t version) {
-        int r = put_schema(store->kv, version, store->site);
-
-        if (r == 0)
-                store->schema = version;
-        return r;
-}
-
-static int create_schema(Kv *kv, void *userdata) {
-        Store *store = userdata;
-        int r = put_schema(kv, STORE_SCHEMA_VERSION, store->site);
-
-        if (r < 0)
-                return r;
-        store->kv = kv;
-        store->head = (StoreHead){ .first = 1 };
-        for (unsigned i = 0; i < store->n_tables; i++)
-                store->next[i] = 1;
-        r = store_save_head(store);
-        store->kv = NULL;
-        return r;
-}
-
-static int check_schema(Kv *kv, void *userdata, Refusal *why) {
-        Store *store = userdata;
-        Slice value = {};
-        Cursor cursor;
-        const char *magic;
-        uint32_t version;
-        uint16_t site;
-        int r = kv->ops->get(kv, DB_META, slice_of_text(schema_key), &value);
-
-        if (r < 0 && r != -ENOENT)
-                return r;
-        cursor = cursor_over(value);
-        magic = (const char *)cursor_take(&cursor, sizeof(schema_magic));
-        version = cursor_u32(&cursor);
-        site = cursor_u16(&cursor);
-        if (cursor.failed || memcmp(magic, schema_magic, sizeof(schema_magic)) != 0) {
-                refuse(why, REFUSED_INTERNAL,
-                       "the database was not made by aftersalesd; point store.directory elsewhere");
-                return -EBADMSG;
-        }
-        if (version > STORE_SCHEMA_VERSION) {
-                refuse(why, REFUSED_INTERNAL,
-                       "the database has schema version %u, written by a newer aftersalesd; this "
-                       "one understands up to %u: install the newer program again",
-                       version, STORE_SCHEMA_VERSION);
-                return -EPROTONOSUPPORT;
-        }
-        if (version < STORE_SCHEMA_VERSION && !store->old) {
-                refuse(why, REFUSED_INTERNAL,
-                       "the database has schema %u: start aftersalesd once to bring it to %u",
-                       version, STORE_SCHEMA_VERSION);
-                return -EPROTONOSUPPORT;
-        }
-        store->schema = version;
-        if (site != store->site) {
-                refuse(why, REFUSED_INTERNAL,
-                       "the database belongs to site %u, the configuration says site %u: mend "
-                       "'site' or 'store.directory'",
-                       site, store->site);
-                return -EREMCHG;
-        }
-        return 0;
-}
-
-static void add_indices(Store *store, const Index *const *indices) {
-        for (; indices && *indices; indices++) {
-                bool known = false;
-
-                for (unsigned i = 0; i < store->n_indices; i++)
-                        known = known || store->indices[i] == *indices;
-                assert(store->n_indices < STORE_INDICES_MAX);
-                if (!known)
-                        store->indices[store->n_indices++] = *indices;
-        }
-}
-
-static void add_tables(Store *store, const Table *const *tables) {
-        for (; *tables; tables++) {
-                assert(store->n_tables < STORE_TABLES_MAX);
-                assert(!table_by_number(store, (*tables)->number));
-                store->tables[store->n_tables++] = *tables;
-                add_indices(store, (*tables)->indices);
-        }
-}
-
-static int open_trial(Store *store, KvLmdbOptions lmdb, Refusal *why) {
-        Kv *below = NULL, *above = NULL;
-        int r;
-
-        lmdb.read_only = true;
-        r = kv_lmdb_open(&lmdb, &below, why);
-        lmdb.read_only = false;
-        lmdb.scratch = true;
-        lmdb.accept = NULL;
-        if (r == 0)
-                r = kv_lmdb_open(&lmdb, &above, why);
-        if (r == 0)
-                r = kv_overlay_new(below, above, lmdb.n_databases, &store->kv);
-        if (r < 0 && below)
-                below->ops->free(below);
-        if (r < 0 && above)
-                above->ops->free(above);
-        return r;
-}
-
-static int open_lmdb(Store *store, const StoreOptions *options, Refusal *why) {
-        const char *names[DB_FIRST_TABLE + STORE_TABLES_MAX + STORE_INDICES_MAX] = {
-                [DB_META] = "meta",
-                [DB_JOURNAL] = "journal",
-                [DB_TALLY] = "tally",
-        };
-        unsigned n = DB_FIRST_TABLE;
-        KvLmdbOptions lmdb = {
-                .directory = options->directory,
-                .file = options->file,
-                .databases = names,
-                .map_size = options->map_size,
-                .read_only = options->read_only,
-                .create = create_schema,
-                .accept = check_schema,
-                .userdata = store,
-        };
-
-        for (unsigned i = 0; i < store->n_tables; i++)
-                names[n++] = store->tables[i]->name;
-        for (unsigned i = 0; i < store->n_indices; i++)
-                names[n++] = store->indices[i]->name;
-        lmdb.n_databases = n;
-        return options->trial ? open_trial(store, lmdb, why) : kv_lmdb_open(&lmdb, &store->kv, why);
-}
-
-/* A store on a given Kv: filled on first use, in one transaction. */
-static int open_given(Store *store, Kv *kv, Refusal *why) {
-        Slice value;
-        int r;
-
-        r = kv->ops->begin(kv, true);
-        if (r == 0)
-                r = kv->ops->get(kv, DB_META, slice_of_text(schema_key), &value);
-        if (r == -ENOENT) {
-                r = create_schema(kv, store);
-                if (r == 0)
-                        r = kv->ops->commit(kv);
-        } else if (r == 0)
-                r = check_schema(kv, store, why);
-        kv->ops->end(kv);
-        store->kv = kv;
-        return r;
-}
-
-int store_open(const StoreOptions *options, Store **ret, Refusal *why) {
-        Store *store = calloc(1, sizeof(*store));
-        int r;
-
-        if (!store)
-                return -ENOMEM;
-        store->site = options->site;
-        store->schema = STORE_SCHEMA_VERSION;
-        store->old = options->old;
-        store->journal_keep = options->journal_keep;
-        add_tables(store, options->tables);
-        why->code = 0;
-        r = options->kv ? open_given(store, options->kv, why) : open_lmdb(store, options, why);
-        if (r == 0)
-                r = store_begin_view(store);
-        if (r == 0)
-                r = store_load_head(store);
-        if (r < 0) {
-                if (why->code == 0)
-                        refuse(why, REFUSED_INTERNAL, "cannot open the database: %s", strerror(-r));
-                store_free(store);
-                return r;
-        }
-        store_release(store);
-        *ret = store;
-        return 0;
-}
-
-Store *store_free(Store *store) {
-        if (!store)
-                return NULL;
-        if (store->kv)
-                store->kv->ops->free(store->kv);
-        free(store->change.staged);
-        buffer_done(&store->change.values);
-        buffer_done(&store->effects);
-        buffer_done(&store->journal);
-        free(store->plan.writes);
-        free(store);
-        return NULL;
-}
-
 /* ---- reading ---- */
 
 int store_begin_view(Store *store) {
         int r;
 
-        if (store->mode == STORE_WRITING)
-                return store->batch_error; /* a spoiled transaction reads nothing any more */
+        if (store->dead)
+                return -EIO;
+        if (store->mode == STORE_WRITING) /* a spoiled one reads nothing any more */
+                return store->open ? store->batch_error : 0;
         if (store->mode == STORE_READING)
                 return 0;
         r = store->kv->ops->begin(store->kv, false);
@@ -501,12 +195,12 @@ int store_journal_get(Store *store, uint64_t sequence, JournalRecord *ret) {
 static int journal_grope(Store *store, uint64_t *sequence, JournalRecord *ret) {
         int r;
 
-        if (*sequence >= store->head.sequence)
+        if (*sequence >= store->now.head.sequence)
                 return -ENOENT;
         r = store_journal_get(store, *sequence + 1, ret);
         if (r < 0 && r != -ENOENT && r != -EBADMSG)
                 return r;
-        *sequence = r == -ENOENT ? store->head.sequence : *sequence + 1;
+        *sequence = r == -ENOENT ? store->now.head.sequence : *sequence + 1;
         return r == -ENOENT ? -EBADMSG : r;
 }
 
@@ -533,7 +227,7 @@ bool store_is_dead(const Store *store) {
 }
 
 const StoreHead *store_head(const Store *store) {
-        return &store->head;
+        return &store->now.head;
 }
 
 uint32_t store_schema(const Store *store) {
@@ -546,12 +240,6 @@ uint16_t store_site(const Store *store) {
 
 int store_stats(Store *store, KvStats *ret) {
         return store->kv->ops->stats(store->kv, ret);
-}
-
-int store_copy(Store *store, int fd) {
-        const KvOps *ops = store->kv->ops;
-
-        return ops->copy ? ops->copy(store->kv, fd) : -EOPNOTSUPP;
 }
 
 void store_set_journal_keep(Store *store, int64_t keep) {
@@ -572,13 +260,13 @@ int store_check_reserve(Store *store, Refusal *refusal) {
 }
 
 void store_note_time(Store *store, int64_t now) {
-        store->head.time_seen = now;
+        store->now.head.time_seen = now;
 }
 
 int64_t store_credible_time(const Store *store, int64_t now) {
-        return store->head.time_seen ? MIN(now, store->head.time_seen) : now;
+        return store->now.head.time_seen ? MIN(now, store->now.head.time_seen) : now;
 }
 
 void store_note_published(Store *store, uint64_t sequence) {
-        store->head.published = sequence;
+        store->now.head.published = sequence;
 }

@@ -56,6 +56,9 @@ typedef struct StoreOptions {
         bool old;   /* an older schema is welcome: for store_migrate(), or to look at it whole */
         bool trial; /* what is written is seen by nobody else and gone at the end */
         Kv *kv;     /* to stand on instead of LMDB in directory; owned afterwards */
+        /* For the log instead of the file in directory; owned afterwards. A kv without it has none.
+         */
+        struct WalMedium *wal;
 } StoreOptions;
 
 typedef struct Store Store;
@@ -121,8 +124,8 @@ void change_drop(Change *change);
 bool store_has_batch(const Store *store);
 size_t store_batch_changes(const Store *store);
 size_t store_batch_bytes(const Store *store);
-/* Makes the batch durable. On failure nothing of it has happened; -EIO means that the medium failed
- * and the process must end. */
+/* Makes the batch durable. On failure nothing of it has happened, but after -EIO: then the medium
+ * failed, the process must end, and only the next start finds out. */
 int store_commit(Store *store);
 void store_abort(Store *store);
 /* Whether the medium has failed: nothing can be read or written any more, only a new start helps.
@@ -130,6 +133,10 @@ void store_abort(Store *store);
 bool store_is_dead(const Store *store);
 /* Makes durable what was noted since the last commit; before an orderly end. */
 int store_flush(Store *store);
+/* Whether other processes see all that was committed, and seeing to it that they do: they look at
+ * the database, not at the log before it. Not within a batch. */
+bool store_is_settled(const Store *store);
+int store_settle(Store *store);
 
 /* ---- what the store knows of itself ---- */
 
@@ -174,6 +181,10 @@ int store_stats(Store *store, KvStats *ret);
 /* After a restore: raises the epoch above the present one and above `above` (that of the store
  * which this one replaces, if it is known), durably. No batch may be open. 0 or negative errno. */
 int store_begin_epoch(Store *store, uint32_t above);
+/* Before a store that nobody has open is replaced: tells the newest epoch that its log knows of, 0
+ * for none, and brings what that has into the database, which is kept in this file; NULL: it cannot
+ * be read. 0 or negative errno. */
+int store_retire(const StoreOptions *options, const char *file, uint32_t *ret_epoch, Refusal *why);
 /* Writes all of it, as of its newest commit, durably into an empty file. 0 or negative errno. */
 int store_copy(Store *store, int fd);
 /* How long journal records are kept from now on, in microseconds. */

@@ -7,7 +7,7 @@ import re
 import subprocess
 import unittest
 
-from harness import BUILD, FreshServiceTest, POLICY, TIME_LIMIT
+from harness import BUILD, FreshServiceTest, POLICY, TIME_LIMIT, wait_for
 
 NAME = r"backup-\d{8}T\d{6}Z\.mdb"
 
@@ -55,8 +55,8 @@ class Backups(FreshServiceTest):
 
     def overwrite(self, path, old, new):
         """In place: the daemon has it open."""
+        wait_for(lambda: old in path.read_bytes(), "what was committed in the database")
         data = path.read_bytes()
-        self.assertIn(old, data)
         with path.open("r+b") as file:
             file.write(data.replace(old, new))
 

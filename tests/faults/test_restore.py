@@ -120,6 +120,20 @@ class Restored(RestoreTest):
         self.assertEqual(self.tickets(), self.kept)
         self.assert_clean()
 
+    def test_after_a_kill(self):
+        """What is only in the log belongs to the old store, and not to the new one."""
+        later = {self.ticket(description="last") for _ in range(5)}
+        self.service.kill()
+        done = self.restore("--force")
+        self.assertEqual(done.status, 0, done.said)
+        kept, = self.service.state.glob("state.mdb.before-*")
+        self.assertEqual(self.tickets(), self.kept)
+        aside = kept.rename(self.service.directory / "kept")
+        back = self.restore("--force", path=aside)
+        self.assertEqual(back.status, 0, back.said)
+        self.assertEqual(self.tickets(), self.kept | self.lost | later)
+        self.assert_clean()
+
     def test_over_a_damaged_store(self):
         self.service.stop()
         for data in (b"", b"x" * 100000, self.store.read_bytes()[:9000]):

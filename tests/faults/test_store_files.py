@@ -310,7 +310,8 @@ class Damaged(Files):
         harness.wait_for(lambda: {4, 6, 7, 8, 9} <= {
             row["case_id"] for row in self.client.list_all("Escalations")}, "escalations")
         self.assertIsNone(self.service.daemon.poll())
-        self.assertTrue(any("missing in index by_state" in x for x in self.service.check()))
+        found = self.service.check()
+        self.assertTrue(any("missing in index by_state" in x for x in found), found)
 
 
 if __name__ == "__main__":

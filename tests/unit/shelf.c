@@ -147,6 +147,10 @@ void shelf_open(Shelf *shelf) {
 }
 
 void shelf_close(Shelf *shelf) {
+        if (shelf->store && !store_is_dead(shelf->store)) {
+                store_abort(shelf->store);
+                assert_int_equal(store_settle(shelf->store), 0);
+        }
         shelf->store = store_free(shelf->store);
 }
 

@@ -55,7 +55,7 @@ int shelf_teardown(void **state);
 /* As store_open(): the store is there if it gives 0. */
 int shelf_try_open(Shelf *shelf, Refusal *why);
 void shelf_open(Shelf *shelf);
-/* Closes it, losing what is not committed. */
+/* Closes it, losing what is not committed; all else is in the database, none of it in the log. */
 void shelf_close(Shelf *shelf);
 void shelf_reopen(Shelf *shelf);
 /* The path of a file in the directory. */

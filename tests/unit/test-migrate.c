@@ -57,6 +57,7 @@ static void make_old(Shelf *shelf) {
         for (int i = 0; i < ITEMS; i++)
                 shelf_add(shelf, "a name", 1, "red");
         shelf_commit(shelf);
+        assert_int_equal(store_settle(store), 0);
         assert_int_equal(store->kv->ops->begin(store->kv, true), 0);
         assert_int_equal(store_put_schema(store, 1), 0);
         assert_int_equal(store->kv->ops->commit(store->kv), 0);

@@ -159,6 +159,7 @@ static void test_damaged(void **state) {
 
         for (unsigned i = 1; i <= 6; i++)
                 assert_int_equal(put(world, i), 0);
+        assert_int_equal(store_settle(world->store), 0);
         world->store = store_free(world->store);
         snprintf(shelf.directory, sizeof(shelf.directory), "%s", directory);
         shelf_edit(&shelf, "request", damage);

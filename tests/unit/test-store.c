@@ -317,6 +317,7 @@ static void test_noted(void **state) {
 
         shelf_add(shelf, "a", 1, NULL);
         shelf_commit(shelf);
+        assert_int_equal(store_settle(shelf->store), 0);
         store_note_time(shelf->store, 5);
         store_note_published(shelf->store, 1);
         assert_int_equal(store_head(shelf->store)->time_seen, 5);

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/wal.h"
+
+#define PIECE_SIZE (512 * 1024)
+
+typedef struct WalFile {
+        WalMedium medium;
+        int fd; /* what is written to it is durable at once */
+} WalFile;
+
+static int file_read(WalMedium *medium, uint64_t at, void *buffer, size_t size) {
+        const WalFile *file = (const WalFile *)medium;
+        uint8_t *to = buffer;
+
+        while (size > 0) {
+                ssize_t n = pread(file->fd, to, size, (off_t)at);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n == 0 ? -ENODATA : -errno;
+                to += n;
+                at += (uint64_t)n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
+static int write_all(int fd, uint64_t at, const void *data, size_t size) {
+        const uint8_t *from = data;
+
+        while (size > 0) {
+                ssize_t n = pwrite(fd, from, size, (off_t)at);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n == 0 ? -EIO : errno == EDQUOT || errno == EFBIG ? -ENOSPC : -errno;
+                from += n;
+                at += (uint64_t)n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
+static int file_write(WalMedium *medium, uint64_t at, const void *data, size_t size) {
+        return write_all(((const WalFile *)medium)->fd, at, data, size);
+}
+
+static WalMedium *free_file(WalMedium *medium) {
+        close(((WalFile *)medium)->fd);
+        free(medium);
+        return NULL;
+}
+
+static const WalMediumOps file_ops = {
+        .read = file_read,
+        .write = file_write,
+        .free = free_file,
+};
+
+/* Writes what a new file, or one whose making was cut short, lacks. */
+static int fill_file(const char *directory) {
+        static const uint8_t zeros[PIECE_SIZE];
+        _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+        struct stat st;
+        int r = 0;
+
+        if (dir < 0)
+                return -errno;
+        fd = openat(dir, WAL_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_size >= WAL_SIZE)
+                return 0;
+        for (uint64_t at = (uint64_t)st.st_size; r == 0 && at < WAL_SIZE;) {
+                size_t size = MIN(sizeof(zeros), (size_t)(WAL_SIZE - at));
+
+                r = write_all(fd, at, zeros, size);
+                at += size;
+        }
+        if (r == 0 && (fsync(fd) < 0 || fsync(dir) < 0))
+                r = -errno;
+        if (r < 0 && st.st_size == 0)
+                unlinkat(dir, WAL_NAME, 0);
+        return r;
+}
+
+static int open_file(const char *directory, int flags, WalMedium **ret) {
+        _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+        WalFile *file;
+
+        if (dir < 0)
+                return -errno;
+        fd = openat(dir, WAL_NAME, flags | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return -errno;
+        file = malloc(sizeof(*file));
+        if (!file)
+                return -ENOMEM;
+        *file = (WalFile){ .medium.ops = &file_ops, .fd = TAKE_FD(fd) };
+        *ret = &file->medium;
+        return 0;
+}
+
+int wal_file_open(const char *directory, WalMedium **ret) {
+        int r = fill_file(directory);
+
+        if (r < 0)
+                return r;
+        file_give_to_owner(directory, WAL_NAME);
+        return open_file(directory, O_RDWR | O_DSYNC, ret);
+}
+
+/* ---- as it was at one moment ---- */
+
+typedef struct WalFrozen {
+        WalMedium medium;
+        Buffer bytes;
+} WalFrozen;
+
+static int frozen_read(WalMedium *medium, uint64_t at, void *buffer, size_t size) {
+        const Buffer *bytes = &((WalFrozen *)medium)->bytes;
+
+        if (at > bytes->size || size > bytes->size - at)
+                return -ENODATA;
+        memcpy(buffer, bytes->data + at, size);
+        return 0;
+}
+
+static int frozen_write(WalMedium *medium _unused_, uint64_t at _unused_, const void *data _unused_,
+                        size_t size _unused_) {
+        return -EROFS;
+}
+
+static WalMedium *free_frozen(WalMedium *medium) {
+        buffer_done(&((WalFrozen *)medium)->bytes);
+        free(medium);
+        return NULL;
+}
+
+static const WalMediumOps frozen_ops = {
+        .read = frozen_read,
+        .write = frozen_write,
+        .free = free_frozen,
+};
+
+/* All of it, as far as it goes. */
+static int read_all(WalMedium *from, Buffer *to) {
+        int r = 0;
+
+        while (r == 0 && to->size < WAL_SIZE) {
+                uint8_t *piece = buffer_add(to, PIECE_SIZE);
+
+                if (!piece)
+                        return -ENOMEM;
+                r = file_read(from, to->size - PIECE_SIZE, piece, PIECE_SIZE);
+                if (r < 0)
+                        to->size -= PIECE_SIZE;
+        }
+        return r == -ENODATA ? 0 : r;
+}
+
+int wal_file_freeze(const char *directory, WalMedium **ret) {
+        WalMedium *from = NULL;
+        WalFrozen *frozen;
+        int r = open_file(directory, O_RDONLY, &from);
+
+        if (!from)
+                return r;
+        frozen = calloc(1, sizeof(*frozen));
+        r = frozen ? read_all(from, &frozen->bytes) : -ENOMEM;
+        free_file(from);
+        if (r < 0) {
+                if (frozen)
+                        free_frozen(&frozen->medium);
+                return r;
+        }
+        frozen->medium.ops = &frozen_ops;
+        *ret = &frozen->medium;
+        return 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "store/wal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/digest.h"
+
+#define CRC_AT  4
+#define CRC_END 8 /* what the checksum covers begins here */
+
+static const uint8_t magic[4] = { 'A', 'f', 'W', 'L' };
+
+int wal_new(WalMedium *medium, Wal **ret) {
+        Wal *wal = calloc(1, sizeof(*wal));
+
+        if (!wal)
+                return -ENOMEM;
+        wal->medium = medium;
+        *ret = wal;
+        return 0;
+}
+
+Wal *wal_free(Wal *wal) {
+        if (!wal)
+                return NULL;
+        wal->medium->ops->free(wal->medium);
+        buffer_done(&wal->frame);
+        free(wal);
+        return NULL;
+}
+
+static size_t whole_sectors(size_t size) {
+        return (size + WAL_SECTOR - 1) / WAL_SECTOR * WAL_SECTOR;
+}
+
+/* ---- reading ---- */
+
+/* The head of a frame, if one may stand there: 0, -ENOENT. */
+static int parse_head(const uint8_t head[static WAL_HEADER], uint64_t at, WalFrame *ret) {
+        Cursor cursor = cursor_over((Slice){ head + CRC_END, WAL_HEADER - CRC_END });
+        uint32_t size = cursor_u32(&cursor);
+        WalFrame frame = { .changes = cursor_u32(&cursor), .checkpoint = cursor_u64(&cursor) };
+        uint64_t offset = cursor_u64(&cursor);
+
+        frame.time_seen = (int64_t)cursor_u64(&cursor);
+        frame.published = cursor_u64(&cursor);
+        frame.records.size = size;
+        if (memcmp(head, magic, sizeof(magic)) != 0 || offset != at || size > WAL_RECORD_MAX ||
+            at + WAL_HEADER + size > WAL_SIZE)
+                return -ENOENT;
+        *ret = frame;
+        return 0;
+}
+
+static bool is_intact(const uint8_t *frame, size_t size) {
+        Cursor cursor = cursor_over((Slice){ frame + CRC_AT, CRC_END - CRC_AT });
+
+        return cursor_u32(&cursor) == crc32c(0, frame + CRC_END, size - CRC_END);
+}
+
+/* The frame at a place; its records hold until the next is read. 0; -ENOENT: no whole one; other
+ * negative errno. */
+static int read_frame(Wal *wal, uint64_t at, WalFrame *ret) {
+        const WalMediumOps *ops = wal->medium->ops;
+        uint8_t head[WAL_HEADER];
+        WalFrame frame = {};
+        size_t size;
+        int r;
+
+        if (at + WAL_HEADER > WAL_SIZE)
+                return -ENOENT;
+        r = ops->read(wal->medium, at, head, sizeof(head));
+        if (r == 0)
+                r = parse_head(head, at, &frame);
+        if (r < 0)
+                return r == -ENODATA ? -ENOENT : r;
+        size = WAL_HEADER + frame.records.size;
+        buffer_reset(&wal->frame);
+        if (!buffer_add(&wal->frame, size))
+                return -ENOMEM;
+        r = ops->read(wal->medium, at, wal->frame.data, size);
+        if (r < 0)
+                return r == -ENODATA ? -ENOENT : r;
+        if (!is_intact(wal->frame.data, size))
+                return -ENOENT;
+        frame.records.data = wal->frame.data + WAL_HEADER;
+        *ret = frame;
+        return 0;
+}
+
+int wal_first(Wal *wal, uint64_t *ret) {
+        WalFrame frame;
+        int r = read_frame(wal, 0, &frame);
+
+        if (r == 0)
+                *ret = frame.checkpoint;
+        return r;
+}
+
+int wal_peek(WalMedium *medium, uint64_t *ret) {
+        Wal wal = { .medium = medium };
+        int r = wal_first(&wal, ret);
+
+        buffer_done(&wal.frame);
+        return r;
+}
+
+bool wal_is_after(WalMedium *medium, uint64_t checkpoint) {
+        uint8_t begin[sizeof(magic)];
+        uint64_t first = 0;
+        int r = wal_peek(medium, &first);
+
+        if (r == -ENOENT) /* nothing, or what must be looked at */
+                return medium->ops->read(medium, 0, begin, sizeof(begin)) == 0 &&
+                       memcmp(begin, magic, sizeof(magic)) == 0;
+        return r < 0 || first >= checkpoint;
+}
+
+/* Each frame was durable before the next was written: one that is whole behind one that is not
+ * means that the latter was whole once. */
+static int look_behind(Wal *wal, uint64_t at) {
+        WalFrame frame;
+
+        for (at += WAL_SECTOR; at + WAL_HEADER <= WAL_SIZE; at += WAL_SECTOR) {
+                int r = read_frame(wal, at, &frame);
+
+                if (r == 0 && frame.checkpoint == wal->checkpoint)
+                        return -EUCLEAN;
+                if (r < 0 && r != -ENOENT)
+                        return r;
+        }
+        return 0;
+}
+
+int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata) {
+        WalFrame frame;
+        int r;
+
+        wal_restart(wal, checkpoint);
+        while ((r = read_frame(wal, wal->end, &frame)) == 0 && frame.checkpoint == checkpoint) {
+                r = visit(userdata, &frame);
+                if (r != 0)
+                        return r;
+                wal->end += whole_sectors(WAL_HEADER + frame.records.size);
+        }
+        return r < 0 && r != -ENOENT ? r : look_behind(wal, wal->end);
+}
+
+/* ---- writing ---- */
+
+void wal_restart(Wal *wal, uint64_t checkpoint) {
+        wal->checkpoint = checkpoint;
+        wal->end = 0;
+}
+
+void wal_begin_frame(Buffer *frame) {
+        static const uint8_t head[WAL_HEADER];
+
+        buffer_reset(frame);
+        buffer_put(frame, head, sizeof(head));
+}
+
+void wal_add_record(Buffer *frame, Slice record) {
+        buffer_put_slice(frame, record);
+}
+
+bool wal_has_room(const Wal *wal, const Buffer *frame) {
+        return frame->size <= WAL_HEADER + WAL_RECORD_MAX &&
+               whole_sectors(frame->size) <= WAL_SIZE - wal->end;
+}
+
+static void fill_head(const Wal *wal, uint8_t *head, size_t size, uint32_t changes,
+                      int64_t time_seen, uint64_t published) {
+        memcpy(head, magic, sizeof(magic));
+        store_be32(head + 8, (uint32_t)(size - WAL_HEADER));
+        store_be32(head + 12, changes);
+        store_be64(head + 16, wal->checkpoint);
+        store_be64(head + 24, wal->end);
+        store_be64(head + 32, (uint64_t)time_seen);
+        store_be64(head + 40, published);
+        store_be32(head + CRC_AT, crc32c(0, head + CRC_END, size - CRC_END));
+}
+
+int wal_append(Wal *wal, Buffer *frame, uint32_t changes, int64_t time_seen, uint64_t published) {
+        static const uint8_t zeros[WAL_SECTOR];
+        size_t size = frame->size, whole = whole_sectors(size);
+        int r;
+
+        assert(frame->error == 0 && wal_has_room(wal, frame));
+        buffer_put(frame, zeros, whole - size);
+        if (frame->error < 0)
+                return frame->error;
+        fill_head(wal, frame->data, size, changes, time_seen, published);
+        r = wal->medium->ops->write(wal->medium, wal->end, frame->data, whole);
+        if (r == 0)
+                wal->end += whole;
+        return r;
+}
+
+int wal_forget(Wal *wal) {
+        static const uint8_t zeros[WAL_SECTOR];
+
+        return wal->medium->ops->write(wal->medium, wal->end, zeros, sizeof(zeros));
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The write-ahead log: what was committed since the last checkpoint, the point up to which the
+ * database itself is durable. A commit appends its journal records as one frame and waits for the
+ * disk once, for a short sequential write instead of many scattered pages; a checkpoint makes the
+ * database durable, and the log begins anew. After a crash the frames are replayed.
+ *
+ * The file state.wal has WAL_SIZE bytes, all of them written when it is made, so that no commit
+ * changes more than its contents. Frames stand one after the other from its beginning, each at a
+ * multiple of WAL_SECTOR, so that none is written over a sector of another; zeros fill the last:
+ *
+ *      byte  0         4          8        12        16           24       32          40
+ *          +---------+----------+--------+---------+------------+--------+-----------+-----------+
+ *          | "AfWL"  |  CRC-32C | length | changes | checkpoint | offset | time seen | published |
+ *          +---------+----------+--------+---------+------------+--------+-----------+-----------+
+ *          | length bytes: the journal records of the commit, as slices (varint length, bytes)   |
+ *          +-------------------------------------------------------------------------------------+
+ *
+ * Numbers are big-endian. The CRC covers everything behind it. checkpoint is the number of the one
+ * that the frame comes after: the database knows it too (below "checkpoint" in meta), so that the
+ * frames of an earlier one, or of another database, are never replayed. Like sequence numbers it
+ * has the epoch above and a count below. offset is where the frame stands; time seen and published
+ * are those of the StoreHead. */
+
+#include "base/buffer.h"
+
+#define WAL_NAME       "state.wal"
+#define WAL_SIZE       (4 * 1024 * 1024)
+#define WAL_SECTOR     512
+#define WAL_HEADER     48
+#define WAL_RECORD_MAX (WAL_SIZE / 4) /* bytes of records in a frame */
+
+/* What the log is written on: bytes that have a place. A seam: tests run it over memory that fails
+ * and forgets. */
+typedef struct WalMedium WalMedium;
+typedef struct WalMediumOps {
+        /* 0; -ENODATA: there are not so many bytes; other negative errno. */
+        int (*read)(WalMedium *medium, uint64_t at, void *buffer, size_t size);
+        /* Writes and waits until it is durable. On failure any part of it may be there; -ENOSPC: no
+         * room; others: the medium failed. */
+        int (*write)(WalMedium *medium, uint64_t at, const void *data, size_t size);
+        WalMedium *(*free)(WalMedium *medium);
+} WalMediumOps;
+struct WalMedium {
+        const WalMediumOps *ops;
+};
+
+/* The file in a directory, made when it is missing or too short: -ENOSPC without room for it. */
+int wal_file_open(const char *directory, WalMedium **ret);
+/* What it has at this moment, while somebody else may be writing it. -ENOENT: there is none. */
+int wal_file_freeze(const char *directory, WalMedium **ret);
+
+typedef struct WalFrame {
+        uint32_t changes;
+        uint64_t checkpoint;
+        int64_t time_seen;
+        uint64_t published;
+        Slice records;
+} WalFrame;
+
+typedef struct Wal {
+        WalMedium *medium;
+        uint64_t checkpoint; /* whose frames are valid */
+        uint64_t end;        /* where the next one goes */
+        Buffer frame;        /* the one that is being read */
+} Wal;
+
+/* Owns the medium from now on. */
+int wal_new(WalMedium *medium, Wal **ret);
+Wal *wal_free(Wal *wal);
+
+/* The checkpoint that the first frame belongs to. -ENOENT: there is no whole one; other negative
+ * errno. */
+int wal_first(Wal *wal, uint64_t *ret);
+
+/* The same of what is no log yet, and whether it may have something after that checkpoint. */
+int wal_peek(WalMedium *medium, uint64_t *ret);
+bool wal_is_after(WalMedium *medium, uint64_t checkpoint);
+
+/* Hands over the frames of a checkpoint in their order; afterwards the next one goes behind them.
+ * Ends with what the function gives if that is not 0. A frame that is not whole ends the log: it
+ * was never acknowledged. But when a whole one stands behind it, acknowledged changes are damaged:
+ * -EUCLEAN. */
+typedef int (*WalVisit)(void *userdata, const WalFrame *frame);
+int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata);
+
+/* The next frame goes to the beginning; those that are there have ceased to be. */
+void wal_restart(Wal *wal, uint64_t checkpoint);
+
+/* A frame is gathered in a buffer: begun, records added, appended. */
+void wal_begin_frame(Buffer *frame);
+void wal_add_record(Buffer *frame, Slice record);
+bool wal_has_room(const Wal *wal, const Buffer *frame);
+/* Once it gives 0 the frame is durable. Fills in the header. -ENOSPC, or the medium failed. */
+int wal_append(Wal *wal, Buffer *frame, uint32_t changes, int64_t time_seen, uint64_t published);
+/* After one that failed: nothing of it is there any more. 0 or negative errno. */
+int wal_forget(Wal *wal);

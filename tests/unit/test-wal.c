@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The write-ahead log: its frames alone, and the store over it while everything fails. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+/* after its prerequisites */
+#include <cmocka.h>
+
+#include "kv-memory.c"
+#include "shelf.c"
+#include "wal-memory.c"
+
+#define SEEDS     400
+#define STEPS     120
+#define ITEMS_MAX 64
+
+/* ---- frames --------------------------------------------------------------------------------- */
+
+typedef struct Frames {
+        WalDisk disk;
+        Wal *wal;
+} Frames;
+
+static int setup(void **state) {
+        Frames *frames = calloc(1, sizeof(*frames));
+
+        assert_non_null(frames);
+        wal_disk_init(&frames->disk, 1);
+        assert_int_equal(wal_new(wal_disk_open(&frames->disk), &frames->wal), 0);
+        *state = frames;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Frames *frames = *state;
+
+        wal_free(frames->wal);
+        wal_disk_done(&frames->disk);
+        free(frames);
+        return 0;
+}
+
+static void append(Frames *frames, size_t size, uint32_t changes) {
+        _cleanup_free_ uint8_t *record = malloc(size);
+        _cleanup_(buffer_done) Buffer frame = {};
+
+        memset(record, (int)changes, size);
+        wal_begin_frame(&frame);
+        wal_add_record(&frame, (Slice){ record, size });
+        assert_int_equal(wal_append(frames->wal, &frame, changes, 7, 8), 0);
+}
+
+typedef struct Read {
+        uint32_t frames, last;
+} Read;
+
+static int see_frame(void *userdata, const WalFrame *frame) {
+        Cursor cursor = cursor_over(frame->records);
+        Slice record = cursor_slice(&cursor);
+        Read *read = userdata;
+
+        assert_int_equal(cursor_left(&cursor), 0);
+        assert_false(cursor.failed);
+        assert_int_equal(frame->time_seen, 7);
+        assert_int_equal(frame->published, 8);
+        for (size_t i = 0; i < record.size; i++)
+                assert_int_equal(((const uint8_t *)record.data)[i], (uint8_t)frame->changes);
+        read->frames++;
+        read->last = frame->changes;
+        return 0;
+}
+
+static int read_back(Frames *frames, uint64_t checkpoint, Read *ret) {
+        *ret = (Read){};
+        return wal_read(frames->wal, checkpoint, see_frame, ret);
+}
+
+/* Written, read back, appended to, begun anew; of every size around the sectors. */
+static void test_frames(void **state) {
+        static const size_t sizes[] = { 1, 100, 461, 462, 463, 464, 511, 512, 513, 5000, 200000 };
+        Frames *frames = *state;
+        uint64_t first;
+        Read read;
+
+        assert_int_equal(wal_first(frames->wal, &first), -ENOENT);
+        assert_int_equal(read_back(frames, 5, &read), 0);
+        assert_int_equal(read.frames, 0);
+        for (uint32_t i = 0; i < ELEMENTS(sizes); i++) {
+                uint64_t end;
+
+                append(frames, sizes[i], i + 1);
+                end = frames->wal->end;
+                assert_int_equal(end % WAL_SECTOR, 0);
+                assert_int_equal(read_back(frames, 5, &read), 0);
+                assert_int_equal(read.frames, i + 1);
+                assert_int_equal(read.last, i + 1);
+                assert_int_equal(frames->wal->end, end);
+        }
+        assert_int_equal(wal_first(frames->wal, &first), 0);
+        assert_int_equal(first, 5);
+        /* Those of another checkpoint are none. */
+        assert_int_equal(read_back(frames, 6, &read), 0);
+        assert_int_equal(read.frames, 0);
+        assert_int_equal(frames->wal->end, 0);
+        append(frames, 1, 99);
+        assert_int_equal(read_back(frames, 6, &read), 0);
+        assert_int_equal(read.frames, 1);
+}
+
+static void test_full(void **state) {
+        _cleanup_(buffer_done) Buffer frame = {};
+        _cleanup_free_ uint8_t *record = calloc(1, WAL_RECORD_MAX);
+        Frames *frames = *state;
+        unsigned n = 0;
+        Read read;
+
+        wal_restart(frames->wal, 1);
+        wal_begin_frame(&frame);
+        wal_add_record(&frame, (Slice){ record, WAL_RECORD_MAX });
+        assert_false(wal_has_room(frames->wal, &frame)); /* with its length it is too long */
+        wal_begin_frame(&frame);
+        wal_add_record(&frame, (Slice){ record, WAL_RECORD_MAX - 10 });
+        for (; wal_has_room(frames->wal, &frame); n++) {
+                _cleanup_(buffer_done) Buffer one = {};
+
+                wal_begin_frame(&one);
+                wal_add_record(&one, (Slice){ record, WAL_RECORD_MAX - 10 });
+                assert_int_equal(wal_append(frames->wal, &one, 0, 7, 8), 0);
+        }
+        assert_int_equal(n, WAL_SIZE / WAL_RECORD_MAX - 1); /* the headers take room too */
+        assert_int_equal(read_back(frames, 1, &read), 0);
+        assert_int_equal(read.frames, n);
+}
+
+/* Whatever becomes of the last frame, it is there whole or not at all; damage to one before it is
+ * told. Every bit of the headers and some of the rest. */
+static void test_damage(void **state) {
+        Frames *frames = *state;
+        uint64_t at[4];
+        Read read;
+
+        wal_restart(frames->wal, 1);
+        for (uint32_t i = 0; i < 4; i++) {
+                at[i] = frames->wal->end;
+                append(frames, 700, i + 1);
+        }
+        for (uint32_t i = 0; i < 4; i++)
+                for (size_t bit = 0; bit < (WAL_HEADER + 700) * 8; bit += bit < 400 ? 1 : 61) {
+                        uint8_t *byte = frames->disk.bytes + at[i] + bit / 8;
+                        int r;
+
+                        *byte ^= (uint8_t)(1 << bit % 8);
+                        r = read_back(frames, 1, &read);
+                        *byte ^= (uint8_t)(1 << bit % 8);
+                        if (r != (i < 3 ? -EUCLEAN : 0) || read.frames != i)
+                                fail_msg("frame %u, bit %zu: %d after %u frames", i, bit, r,
+                                         read.frames);
+                }
+        assert_int_equal(read_back(frames, 1, &read), 0);
+        assert_int_equal(read.frames, 4);
+}
+
+/* ---- the store over it ---------------------------------------------------------------------- */
+
+/* What there is: the groups of the items by their number, 0: none. */
+typedef struct Ledger {
+        int64_t groups[ITEMS_MAX + 1];
+} Ledger;
+
+typedef struct Trial {
+        Shelf *shelf;
+        WalDisk disk;
+        Rng rng;
+        Ledger open, durable;
+        unsigned commits, failures, crashes, replays, checkpoints;
+} Trial;
+
+static uint64_t id_of(size_t number) {
+        return (uint64_t)SHELF_SITE << ID_SITE_SHIFT | number;
+}
+
+static void assert_ledger(Trial *trial, const Ledger *ledger) {
+        for (size_t i = 1; i <= ITEMS_MAX; i++) {
+                int64_t group = shelf_group(trial->shelf, id_of(i));
+
+                if ((group < 0 ? 0 : group) != ledger->groups[i])
+                        fail_msg("item %zu is in group %lld, not in %lld", i, (long long)group,
+                                 (long long)ledger->groups[i]);
+        }
+}
+
+static void fail_nothing(Trial *trial) {
+        for (int call = 0; call < _MEMORY_CALL_MAX; call++)
+                memory_disk_fail(trial->shelf->disk, (MemoryCall)call, 0, 0);
+        trial->disk.fail_at = 0;
+}
+
+static void reopen(Trial *trial) {
+        Shelf *shelf = trial->shelf;
+
+        fail_nothing(trial);
+        shelf->store = store_free(shelf->store);
+        shelf->options.wal = wal_disk_open(&trial->disk);
+        shelf_open(shelf);
+        trial->open = trial->durable;
+        assert_ledger(trial, &trial->durable);
+}
+
+/* A batch has ended: what is there is what was acknowledged. A frame whose write failed may be
+ * there after all, as any call without an answer. */
+static void end_batch(Trial *trial, int r, const Ledger *maybe) {
+        Shelf *shelf = trial->shelf;
+
+        fail_nothing(trial);
+        if (r == 0) {
+                trial->durable = *maybe;
+                return;
+        }
+        trial->failures++;
+        trial->open = trial->durable;
+        if (r != -EIO) { /* after which a process ends */
+                assert_int_equal(r, -ENOSPC);
+                assert_ledger(trial, &trial->durable);
+                return;
+        }
+        shelf->store = store_free(shelf->store);
+        shelf->options.wal = wal_disk_open(&trial->disk);
+        shelf_open(shelf);
+        if (shelf_group(shelf, id_of(0)) == -1 && maybe) {
+                bool whole = true;
+
+                for (size_t i = 1; i <= ITEMS_MAX; i++)
+                        whole = whole &&
+                                MAX(shelf_group(shelf, id_of(i)), INT64_C(0)) == maybe->groups[i];
+                if (whole)
+                        trial->open = trial->durable = *maybe;
+        }
+        assert_ledger(trial, &trial->durable);
+}
+
+static int change_one(Trial *trial) {
+        Shelf *shelf = trial->shelf;
+        size_t i = 1 + rng_below(&trial->rng, ITEMS_MAX);
+        int64_t group = rng_one_in(&trial->rng, 4) ? 0 : 1 + (int64_t)rng_below(&trial->rng, 5);
+        char words[3] = { 'a', (char)('b' + group), '\0' };
+        Key key = key_of_id(id_of(i));
+        Change *change;
+        int r = change_begin(shelf->store, &change);
+
+        if (r < 0)
+                return r;
+        if (group == 0 && trial->open.groups[i] == 0) {
+                change_drop(change);
+                return 0;
+        }
+        if (group == 0)
+                assert_int_equal(change_remove(change, &item_table, &key), 0);
+        else
+                shelf_put(change, id_of(i), "name", group, words, false);
+        r = shelf_try_apply(shelf, change);
+        if (r == 0)
+                trial->open.groups[i] = group;
+        return r;
+}
+
+static void plan_failure(Trial *trial) {
+        int error = rng_one_in(&trial->rng, 2) ? -ENOSPC : -EIO;
+        unsigned nth = 1 + (unsigned)rng_below(&trial->rng, 12);
+
+        switch (rng_below(&trial->rng, 4)) {
+        case 0:
+                memory_disk_fail(trial->shelf->disk, MEMORY_WRITE, nth, error);
+                break;
+        case 1:
+                memory_disk_fail(trial->shelf->disk, MEMORY_COMMIT, 1, error);
+                break;
+        default:
+                trial->disk.fail_at = 1 + nth % 2;
+                trial->disk.error = error;
+        }
+}
+
+static void finish(Trial *trial, int r) {
+        Ledger maybe = trial->open;
+        int commit = store_commit(trial->shelf->store);
+
+        trial->commits++;
+        end_batch(trial, r < 0 && commit == 0 ? r : commit, &maybe);
+}
+
+static void step(Trial *trial) {
+        Shelf *shelf = trial->shelf;
+        int r = 0;
+
+        if (rng_one_in(&trial->rng, 10))
+                plan_failure(trial);
+        for (uint64_t n = 1 + rng_below(&trial->rng, 4); r == 0 && n > 0; n--)
+                r = change_one(trial);
+        if (r == 0 && rng_one_in(&trial->rng, 8)) {
+                store_abort(shelf->store);
+                fail_nothing(trial);
+                trial->open = trial->durable;
+                if (store_is_dead(shelf->store))
+                        reopen(trial);
+                assert_ledger(trial, &trial->durable);
+        } else if (r == 0 && rng_one_in(&trial->rng, 8)) {
+                trial->crashes++;
+                reopen(trial);
+        } else if (r < 0 || rng_one_in(&trial->rng, 2))
+                finish(trial, r);
+        if (!store_has_batch(shelf->store) && rng_one_in(&trial->rng, 12)) {
+                trial->checkpoints++;
+                end_batch(trial, store_settle(shelf->store), &trial->durable);
+        }
+        store_release(shelf->store);
+}
+
+static void run(Trial *trial, uint64_t seed) {
+        _cleanup_free_ char *faults = NULL;
+
+        assert_int_equal(shelf_setup_memory((void **)&trial->shelf), 0);
+        wal_disk_init(&trial->disk, seed);
+        trial->rng = (Rng){ seed };
+        trial->open = trial->durable = (Ledger){};
+        reopen(trial);
+        for (unsigned i = 0; i < STEPS; i++)
+                step(trial);
+        store_abort(trial->shelf->store);
+        reopen(trial);
+        faults = shelf_check(trial->shelf);
+        assert_string_equal(faults, "");
+        shelf_teardown((void **)&trial->shelf);
+        wal_disk_done(&trial->disk);
+}
+
+static void test_store(_unused_ void **state) {
+        Trial trial = {};
+
+        for (uint64_t seed = 1; seed <= SEEDS; seed++)
+                run(&trial, seed);
+        printf("figure: %u histories, %u commits, %u failed, %u crashes, %u checkpoints\n", SEEDS,
+               trial.commits, trial.failures, trial.crashes, trial.checkpoints);
+        assert_true(trial.failures > SEEDS && trial.crashes > SEEDS);
+}
+
+#define WITH_FRAMES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                WITH_FRAMES(test_frames),
+                WITH_FRAMES(test_full),
+                WITH_FRAMES(test_damage),
+                cmocka_unit_test(test_store),
+        };
+
+        return cmocka_run_group_tests_name("wal", tests, NULL, NULL);
+}
