@@ -288,7 +288,11 @@ class Client:
         return self.call("Tickets", "History", "t", ticket)
 
     def explain(self, ticket):
-        return self.call("Tickets", "Explain", "t", ticket)
+        rows, cursor = self.call("Tickets", "ExplainPage", "tsu", ticket, "", 1000)
+        while cursor:
+            more, cursor = self.call("Tickets", "ExplainPage", "tsu", ticket, cursor, 1000)
+            rows += more
+        return rows
 
     def list_page(self, interface, filters=None, cursor="", limit=1000):
         return self.call(interface, "List", "a{sv}su", variants(filters or {}), cursor, limit)
