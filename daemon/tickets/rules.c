@@ -335,14 +335,16 @@ int ticket_may_promise(Step *step) {
 
 /* ---- working on it ---- */
 
-/* What is known of the unit decides on its warranty. */
+/* What is known of the unit decides on its warranty, and on what the repair repeats. */
 static int learn(Step *step) {
         int r;
 
         r = check_fault(step);
         if (r == 0)
                 r = fill_product(step);
-        return r == 0 ? ticket_compute_warranty(step) : r;
+        if (r == 0)
+                r = ticket_compute_warranty(step);
+        return r == 0 ? ticket_find_repeat_again(step) : r;
 }
 
 int ticket_visit(Step *step) {

@@ -36,5 +36,9 @@ int ticket_update(Step *step);
 /* Sets warranty, warranty_until and warranty_basis from the sale date and the model. 0 or negative
  * errno. */
 int ticket_compute_warranty(Step *step);
-/* Links a repair to an earlier one of the same unit that was resolved not long ago. */
+/* Links a repair that comes in to an earlier one of the same unit that was resolved not long
+ * before.
+ */
 int ticket_find_repeat(Step *step);
+/* The same once more is known of the unit than when it came in, or something else. */
+int ticket_find_repeat_again(Step *step);

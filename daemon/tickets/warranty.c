@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Whether a unit is under warranty, and whether a repair repeats an earlier one: found, never typed
- * in. */
+/* Whether a unit is under warranty: computed, never typed in. */
 
 #include <errno.h>
 #include <string.h>
@@ -90,60 +89,4 @@ int ticket_compute_warranty(Step *step) {
         ticket->warranty = received <= ticket->warranty_until ? WARRANTY_IN : WARRANTY_OUT;
         ticket->warranty_basis = basis;
         return 0;
-}
-
-/* ---- repeat repairs ---- */
-
-static bool is_earlier_repair(const Ticket *earlier, const Ticket *ticket, int64_t since) {
-        if (earlier->head.type != TICKET_REPAIR || !earlier->resolved_at ||
-            earlier->resolved_at < since || earlier->head.state == TICKET_VOIDED)
-                return false;
-        if (ticket->serial)
-                return true; /* found by it */
-        return earlier->phone && STREQ(earlier->phone, ticket->phone) && earlier->product &&
-               ticket->product && STREQ(earlier->product, ticket->product);
-}
-
-static int link_to(Ticket *ticket, const Ticket *earlier) {
-        char *dealer = NULL;
-
-        if (earlier->head.dealer) {
-                dealer = strdup(earlier->head.dealer);
-                if (!dealer)
-                        return -ENOMEM;
-        }
-        free(ticket->repeat_dealer);
-        ticket->repeat_dealer = dealer;
-        ticket->repeat_of = earlier->head.id;
-        return 0;
-}
-
-/* A unit or a customer has few earlier tickets; the newest that fits is the one repeated. */
-int ticket_find_repeat(Step *step) {
-        Ticket *ticket = (Ticket *)step->item;
-        const Index *index = ticket->serial ? &index_ticket_serial : &index_ticket_phone;
-        int64_t since =
-                step->now - engine_policy(step->engine)->tickets.repeat_within * USEC_PER_SEC;
-        Key prefix = {}, position = {}, key;
-        int r = 0;
-
-        if (step->item->type != TICKET_REPAIR || (!ticket->serial && !ticket->phone))
-                return 0;
-        if (ticket->serial)
-                key_text(&prefix, ticket->serial);
-        else
-                prefix = ticket_phone_key(ticket->phone);
-        for (unsigned i = 0; r == 0 && i < REPEATS_LOOKED_AT; i++) {
-                Ticket earlier = {};
-
-                r = store_index_next(change_store(step->change), index, &prefix, &position, &key);
-                if (r == 0)
-                        r = store_get(change_store(step->change), &ticket_table, &key, &earlier);
-                if (r < 0)
-                        break;
-                if (is_earlier_repair(&earlier, ticket, since))
-                        r = link_to(ticket, &earlier);
-                ticket_done(&earlier);
-        }
-        return r == -ENOENT ? 0 : r;
 }

@@ -45,7 +45,7 @@
 #define SIGNALS_AHEAD_MAX      4096    /* that a subscriber gets without calling anything */
 #define EXPLAIN_STRETCHES_MAX  1000    /* of one clock that Explain tells; its first ones */
 #define CASE_STRETCHES_MAX     64      /* times that one case can wait */
-#define REPEATS_LOOKED_AT      100     /* earlier tickets of a unit when a repair comes in */
+#define REPEATS_LOOKED_AT      100     /* newest earlier tickets of a unit, for a repair */
 #define REPORT_DAYS_BACK       7       /* for so old a day a report can still be begun */
 #define SIMULATE_ROWS_MAX      10000   /* rows of one Simulate; all are counted */
 #define SIMULATE_EVENTS_MAX    5000000 /* events that one Simulate counts */

@@ -758,6 +758,60 @@ class Effects(Moves):
         self.assertEqual(self.repeat_of(phone=phone, product="AC-1", serial="R-2"), (None, None),
                          "with a serial number, the serial number counts")
 
+    def test_repeat_among_many(self):
+        """However many tickets there are of a unit or a customer, the newest hundred are looked at."""
+        for unit in ({"serial": "R-4"}, {"phone": "13900000079", "product": "AC-1"}):
+            with self.subTest(**unit):
+                for _ in range(150):
+                    self.ticket(**unit)
+                first = self.repaired(**unit)
+                for _ in range(130):
+                    self.ticket(**unit)
+                second = self.repaired(**unit)
+                self.assertEqual(self.repeat_of(**unit)[0], second)
+                self.client.move("Update", second, type="complaint")
+                self.assertEqual(self.repeat_of(**unit)[0], None, first)
+                third = self.repaired(**unit)
+                for _ in range(98):
+                    self.ticket(**unit, type="repair")
+                self.assertEqual([self.repeat_of(**unit)[0] for _ in range(3)],
+                                 [third, third, None])
+
+    def test_repeat_is_found_with_what_is_learnt(self):
+        for name, state, fields in (("Visit", "accepted", {}), ("Visit", "visited", {}),
+                                    ("Resolve", "visited", {"result": "repaired"}),
+                                    ("Update", "received", {}), ("Update", "resolved", {})):
+            with self.subTest(transition=name, state=state):
+                serial = f"R-5-{name}-{state}"
+                earlier = self.repaired(serial=serial, dealer="BJ-2")
+                ticket = self.one_in(state, type="repair")
+                self.assertNotIn("repeat_of", self.client.get(ticket))
+                after = self.after(name, ticket, serial=serial, **fields)
+                self.assertEqual((after["repeat_of"], after["repeat_dealer"]), (earlier, "BJ-2"))
+
+    def test_repeat_of_another_unit_is_undone(self):
+        unit = {"phone": "13900000080", "product": "AC-1"}
+        earlier = self.repaired(**unit)
+        ticket = self.one_in("accepted", type="repair", **unit)
+        self.assertEqual(self.client.get(ticket)["repeat_of"], earlier)
+        self.client.move("Visit", ticket, technician="赵")
+        self.assertEqual(self.client.get(ticket)["repeat_of"], earlier)
+        after = self.after("Visit", ticket, serial="R-6")
+        self.assertNotIn("repeat_of", after)
+        self.assertNotIn("repeat_dealer", after)
+        after = self.after("Update", self.ticket(type="repair", **unit), type="complaint")
+        self.assertNotIn("repeat_of", after)
+
+    def test_a_later_repair_is_not_repeated(self):
+        """Neither itself nor one that came in after it, or was resolved only then."""
+        other = self.one_in("visited", type="repair", serial="R-7")
+        ticket = self.one_in("visited", type="repair")
+        self.client.advance(self.client.now() + USEC)
+        later = self.repaired(serial="R-7")
+        self.client.move("Resolve", other, result="repaired")
+        after = self.after("Resolve", ticket, result="repaired", serial="R-7")
+        self.assertNotIn("repeat_of", after, later)
+
     def test_only_repairs_are_repeated(self):
         self.one_in("resolved", type="complaint", serial="R-3")
         self.assertEqual(self.repeat_of(serial="R-3"), (None, None))
