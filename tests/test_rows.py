@@ -130,6 +130,40 @@ class Refused(unittest.TestCase):
         self.assertEqual(read(b"{\"a\":null,\"b\":7,\"c\":false,\"d\":\"\"}\n", "json"),
                          [{"line": 1, "row": {"b": "7", "c": "false"}}])
 
+    def test_json_names_that_come_twice(self):
+        for data, name in ((b'{"a":1,"b":2,"a":3}', "a"), (b'{"a":1,"a":1}', "a"),
+                           (b'{"a":1,"\\u0061":2}', "a"), (b'{"\\u4e2d":1,"\xe4\xb8\xad":2}', "中"),
+                           (b'{"":1,"":2}', ""), (b'{"a\\"":"b","a\\u0022":"c"}', 'a"'),
+                           (b'{"a\\\\":"a\\\\","a\\u005c":1}', "a\\"),
+                           (b'{"x":"{\\"y\\":1,","y":"}","x":null}', "x"),
+                           (b'{"\\ud83d\\ude00":1,"\xf0\x9f\x98\x80":2}', "😀")):
+            with self.subTest(data):
+                self.fault(b'{"ok":true}\n' + data + b"\n", 2, f"{name}: the object has this name twice",
+                           "json")
+        for data in (b'{"a":"a","A":"a"}', b'{"a":"\\",\\"a\\":1","b":"a"}', b'{"a":"\\\\","b":1}'):
+            with self.subTest(data):
+                self.assertIn("row", read(data + b"\n", "json")[0])
+
+    def test_json_names_as_python_reads_them(self):
+        source = random.Random(SEED + 5)
+        pieces = ['a', 'b', '\\u0061', '\\"', '\\u0022', '\\\\', '\\u005C', '{', '}', ':', ',', '[', '中', '\\/',
+                  '\\u002f', '/', '\\t', '\\u0009', ' ']
+        twice = 0
+        for _ in range(400):
+            names = ["".join(source.choices(pieces, k=source.randrange(0, 3))) for _ in range(5)]
+            line = "{" + " , ".join(f'"{name}" : "{source.choice(names)}"' for name in names) + "}"
+            known = [name for name, _ in json.loads(line, object_pairs_hook=list)]
+            found, = read(line.encode("utf-8") + b"\n", "json")
+            with self.subTest(line):
+                if len(set(known)) == len(known):
+                    self.assertIn("row", found)
+                    continue
+                twice += 1
+                again = next(i for i, name in enumerate(known) if name in known[:i])
+                self.assertIn("twice", found["fault"])
+                self.assertEqual(found["column"], again + 1)
+        self.assertTrue(50 < twice < 350, twice)
+
     def test_any_bytes_end_well(self):
         source = random.Random(SEED + 4)
         for _ in range(150):

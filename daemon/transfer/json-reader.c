@@ -55,6 +55,103 @@ static json_object *parse(JsonReader *json, Slice line, RowFault *fault) {
         return object;
 }
 
+/* ---- names that come twice ----
+ * json-c keeps the last value of a name. The line is known to be an object in strict JSON here, so
+ * that its strings end where a quotation mark has no backslash before it; what a name is, escapes
+ * and all, is for json-c to say. */
+
+typedef struct KeyScan {
+        const char *text;
+        size_t size, at;
+        unsigned depth;
+        bool value; /* between a colon and the end of its value */
+} KeyScan;
+
+/* The string at scan->at, with its quotation marks. */
+static Slice scan_string(KeyScan *scan) {
+        size_t begin = scan->at++;
+
+        while (scan->at < scan->size && scan->text[scan->at] != '"')
+                scan->at += scan->text[scan->at] == '\\' ? 2 : 1;
+        scan->at = MIN(scan->at + 1, scan->size);
+        return (Slice){ scan->text + begin, scan->at - begin };
+}
+
+/* The next name of the object itself. */
+static bool scan_key(KeyScan *scan, Slice *ret) {
+        while (scan->at < scan->size) {
+                char c = scan->text[scan->at];
+
+                if (c == '"') {
+                        Slice string = scan_string(scan);
+
+                        if (scan->depth > 1 || scan->value)
+                                continue;
+                        *ret = string;
+                        return true;
+                }
+                scan->depth += c == '{' || c == '[';
+                scan->depth -= c == '}' || c == ']';
+                if (scan->depth == 1 && (c == ':' || c == ','))
+                        scan->value = c == ':';
+                scan->at++;
+        }
+        return false;
+}
+
+/* What json-c makes of it; NULL without memory. */
+static json_object *read_name(JsonReader *json, Slice key) {
+        json_tokener_reset(json->tokener);
+        return json_tokener_parse_ex(json->tokener, key.data, (int)key.size);
+}
+
+/* Tells the first that comes again; there is one. 0 or -ENOMEM. */
+static int find_twice(JsonReader *json, Slice line, RowFault *fault) {
+        json_object *seen = json_object_new_object();
+        KeyScan scan = { .text = line.data, .size = line.size };
+        unsigned column = 0;
+        bool found = false;
+        Slice key;
+        int r = seen ? 0 : -ENOMEM;
+
+        while (r == 0 && !found && scan_key(&scan, &key)) {
+                json_object *name = read_name(json, key);
+
+                column++;
+                if (!name) {
+                        r = -ENOMEM;
+                        break;
+                }
+                found = json_object_object_get_ex(seen, json_object_get_string(name), NULL);
+                if (found) {
+                        row_fault(fault, json->reader.row.line,
+                                  "%.100s: the object has this name twice; leave one of them out",
+                                  json_object_get_string(name));
+                        fault->column = column;
+                } else if (json_object_object_add(seen, json_object_get_string(name), NULL) < 0)
+                        r = -ENOMEM;
+                json_object_put(name);
+        }
+        json_object_put(seen);
+        return r;
+}
+
+/* As many names as the object has members: none comes twice. */
+static int check_names(JsonReader *json, Slice line, RowFault *fault) {
+        KeyScan scan = { .text = line.data, .size = line.size };
+        int names = 0, r;
+        Slice key;
+
+        while (scan_key(&scan, &key))
+                names++;
+        if (names == json_object_object_length(json->object))
+                return ROW_READ;
+        r = find_twice(json, line, fault);
+        return r < 0 ? r : ROW_FAULT;
+}
+
+/* ---- rows ---- */
+
 /* The text of a value. 0 or -EINVAL. */
 static int text_of(json_object *value, char number[static NUMBER_SIZE], const char **ret) {
         switch (json_object_get_type(value)) {
@@ -141,7 +238,8 @@ static int json_next(RowReader *reader, const Row **ret, RowFault *fault) {
         reader->row.n = 0; /* its cells go with the object */
         json_object_put(json->object);
         json->object = parse(json, reader->row.raw, fault);
-        return json->object ? fill_row(json, fault) : ROW_FAULT;
+        r = json->object ? check_names(json, reader->row.raw, fault) : ROW_FAULT;
+        return r == ROW_READ ? fill_row(json, fault) : r;
 }
 
 static void json_reader_free(RowReader *reader) {

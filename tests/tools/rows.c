@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Reads a file of rows on standard input as an import would and writes what it found as JSON lines:
- * {"line":2,"row":{"name":"text",...}} or {"line":3,"fault":"..."}. Cells that are not given are
- * left out. With a third argument the rows are written again in that form instead: their way out.
+ * {"line":2,"row":{"name":"text",...}} or {"line":3,"column":0,"fault":"..."}. Cells that are not
+ * given are left out. With a third argument the rows are written again in that form instead: their
+ * way out.
  *
  *      rows csv|json utf-8|gb18030 [csv|json] */
 
@@ -52,7 +53,7 @@ static void write_again(Buffer *out, const Row *row, RowFormat format, bool firs
 }
 
 static void show_fault(Buffer *out, const RowFault *fault) {
-        printf("{\"line\":%" PRIu64 ",\"fault\":", fault->line);
+        printf("{\"line\":%" PRIu64 ",\"column\":%u,\"fault\":", fault->line, fault->column);
         json_append_text(out, fault->text);
 }
 
