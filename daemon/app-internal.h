@@ -36,6 +36,8 @@ void app_done(App *app);
  * CONFIG_REFUSED (see errors), negative errno. */
 int app_load_policy(App *app, ConfigErrors *errors);
 int app_open_store(App *app, bool read_only);
+/* A new one, in a directory of its own. */
+int app_open_new(App *app, const char *directory);
 /* See store_retire(). */
 int app_retire_store(const App *app, const char *file, uint32_t *ret_epoch);
 /* One that nobody else has open. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Restore: a backup takes the place of the store while no daemon has it. The copy is proved where
- * it will be before anything is replaced. */
+/* Restore and load: a backup, or what a dump has, takes the place of the store while no daemon has
+ * it. It is proved where it will be before anything is replaced. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +16,14 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "store/kv.h"
+#include "transfer/dump.h"
 
 #define RESTORE_PATH_MAX 4096
 
 typedef struct Restore {
         App *app;
         const char *directory, *file;
+        bool load; /* the file is a dump */
         char path[RESTORE_PATH_MAX], new_path[RESTORE_PATH_MAX], keep[RESTORE_PATH_MAX];
         bool replaces;
         uint32_t epoch; /* of the store that is there, if it can be read */
@@ -60,9 +62,8 @@ static int prove_copy(Restore *restore) {
 
         if (app_prove_file(restore->app, restore->new_path, &restore->facts, &why) == 0)
                 return 0;
-        fprintf(stderr,
-                "error: %s is no good backup: %s; nothing was changed. Take an earlier one\n",
-                restore->file, why.text);
+        fprintf(stderr, "error: %s is no good %s: %s; nothing was changed. Take an earlier one\n",
+                restore->file, restore->load ? "dump" : "backup", why.text);
         return EX_DATAERR;
 }
 
@@ -75,6 +76,77 @@ static int begin_epoch(const Restore *restore) {
                 r = store_begin_epoch(app->store, restore->epoch);
         app->store = store_free(app->store);
         return r < 0 ? fail(EX_IOERR, restore->new_path, strerror(-r)) : 0;
+}
+
+/* ---- what a dump has ---- */
+
+/* A directory beside, for a new store that appears whole. */
+static int name_new(const Restore *restore, char *ret, size_t size, const char *file) {
+        return snprintf(ret, size, "%s/load.new%s", restore->directory, file) < (int)size
+                       ? 0
+                       : fail(EX_CANTCREAT, restore->directory, strerror(ENAMETOOLONG));
+}
+
+static void remove_new(const Restore *restore) {
+        static const char *const files[] = {
+                "/state.mdb",
+                "/state.mdb-lock",
+                "/state.mdb.new",
+                "/state.mdb.new-lock",
+                "/state.wal",
+                "/state.lock",
+                "",
+        };
+        char path[RESTORE_PATH_MAX];
+
+        for (size_t i = 0; i < ELEMENTS(files); i++)
+                if (name_new(restore, path, sizeof(path), files[i]) == 0)
+                        remove(path);
+}
+
+static int read_dump(Restore *restore, Store *store) {
+        FILE *file = fopen(restore->file, "re");
+        DumpCounts counts = {};
+        Refusal why = {};
+        int r;
+
+        if (!file)
+                return fail(EX_NOINPUT, restore->file, strerror(errno));
+        r = dump_read(store, app_tables, file, &counts, &why);
+        fclose(file);
+        if (r > 0)
+                return fail(EX_DATAERR, restore->file, why.text);
+        if (r < 0)
+                return fail(EX_CANTCREAT, restore->directory, strerror(-r));
+        return 0;
+}
+
+static int fill_new(Restore *restore) {
+        char directory[RESTORE_PATH_MAX], made[RESTORE_PATH_MAX];
+        int r = name_new(restore, directory, sizeof(directory), "");
+
+        if (r == 0)
+                r = name_new(restore, made, sizeof(made), "/state.mdb");
+        if (r != 0)
+                return r;
+        if (mkdir(directory, 0700) < 0)
+                return fail(EX_CANTCREAT, directory, strerror(errno));
+        if (app_open_new(restore->app, directory) < 0)
+                return fail(EX_CANTCREAT, directory, "no store can be made there");
+        r = read_dump(restore, restore->app->store);
+        restore->app->store = store_free(restore->app->store);
+        if (r == 0 && rename(made, restore->new_path) < 0)
+                r = fail(EX_CANTCREAT, restore->new_path, strerror(errno));
+        return r;
+}
+
+static int load_file(Restore *restore) {
+        int r;
+
+        remove_new(restore); /* of one that was cut short */
+        r = fill_new(restore);
+        remove_new(restore);
+        return r;
 }
 
 /* ---- in place of the store ---- */
@@ -132,7 +204,7 @@ static int restore_locked(Restore *restore) {
 
         if (r != 0)
                 return r;
-        r = copy_file(restore);
+        r = restore->load ? load_file(restore) : copy_file(restore);
         if (r == 0)
                 r = prove_copy(restore);
         if (r == 0)
@@ -160,7 +232,7 @@ static int restore_into(Restore *restore) {
         return restore_locked(restore);
 }
 
-int app_restore(const AppOptions *options) {
+static int put_in_place(const AppOptions *options, bool load) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options };
         int r;
@@ -174,6 +246,16 @@ int app_restore(const AppOptions *options) {
                         "error: the configuration cannot be loaded; --check-config says why\n");
                 return EX_CONFIG;
         }
-        return restore_into(&(Restore){
-                .app = &app, .directory = app_state_directory(&app), .file = options->file });
+        return restore_into(&(Restore){ .app = &app,
+                                        .directory = app_state_directory(&app),
+                                        .file = options->file,
+                                        .load = load });
+}
+
+int app_restore(const AppOptions *options) {
+        return put_in_place(options, false);
+}
+
+int app_load(const AppOptions *options) {
+        return put_in_place(options, true);
 }

@@ -163,6 +163,18 @@ int app_open_file(App *app, const char *file, bool read_only) {
         return open_as(app, file, read_only, false);
 }
 
+int app_open_new(App *app, const char *directory) {
+        StoreOptions options = store_options(app);
+        Refusal why = {};
+        int r;
+
+        options.directory = directory;
+        r = store_open(&options, &app->store, &why);
+        if (r < 0)
+                log_error("%s", why.text);
+        return r;
+}
+
 int app_retire_store(const App *app, const char *file, uint32_t *ret_epoch) {
         StoreOptions options = store_options(app);
         Refusal why = {};

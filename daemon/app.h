@@ -20,7 +20,7 @@ typedef struct AppOptions {
         const char *config_path;
         const char *state;       /* directory that overrides the configuration's, or NULL */
         bool unit_state;         /* which systemd has chosen */
-        const char *file;        /* to write a backup to, to restore from */
+        const char *file;        /* to write a backup or dump to, to restore or load from */
         uint32_t keep;           /* backups in its directory; 0: all */
         bool force;              /* a restore may replace a store */
         const char *bus_address; /* NULL: the system bus */
@@ -39,5 +39,7 @@ int app_export(const AppOptions *options);         /* helper: records into a fil
 int app_try_import(const AppOptions *options);     /* helper: what an import would do */
 int app_backup(const AppOptions *options);         /* a copy, beside a running daemon or alone */
 int app_restore(const AppOptions *options);        /* puts such a copy in place of the store */
+int app_dump(const AppOptions *options);           /* all of the store as text, likewise */
+int app_load(const AppOptions *options);           /* puts a store with that in its place */
 int app_check_store(
         const AppOptions *options); /* proves the store, beside a running daemon or alone */

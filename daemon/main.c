@@ -34,7 +34,9 @@ static const char usage[] =
         "  --backup=FILE         copy the store into a new file and prove the copy, also beside a running daemon\n"
         "                        (DIRECTORY/: there, named by the time; --keep=N: and remove older ones but N)\n"
         "  --restore=FILE        put such a copy where the store is to be, while no daemon is running\n"
-        "  --force               with --restore: in place of a store that is there, which is kept beside\n"
+        "  --dump=FILE|-         write all of the store as text (JSON lines), also beside a running daemon\n"
+        "  --load=FILE           put a store with all that such a text has where it is to be, as --restore does\n"
+        "  --force               with --restore, --load: in place of a store that is there, which is kept beside\n"
         "  --introspect          print the documented D-Bus interface and exit\n"
         "  --print-keys          print every key of the configuration with its meaning and exit\n"
         "  --version, --help\n";
@@ -46,6 +48,8 @@ enum Mode {
         MODE_CHECK,
         MODE_BACKUP,
         MODE_RESTORE,
+        MODE_DUMP,
+        MODE_LOAD,
         MODE_INTROSPECT,
         MODE_PRINT_KEYS,
         MODE_PREVIEW_POLICY, /* helpers of a daemon that runs, no business of a user */
@@ -120,7 +124,12 @@ static int take_option(int c, AppOptions *options, int *mode) {
                 return 0;
         case 'B':
         case 'R':
-                *mode = c == 'B' ? MODE_BACKUP : MODE_RESTORE;
+        case 'D':
+        case 'L':
+                *mode = c == 'B'   ? MODE_BACKUP
+                        : c == 'R' ? MODE_RESTORE
+                        : c == 'D' ? MODE_DUMP
+                                   : MODE_LOAD;
                 options->file = optarg;
                 return 0;
         case 'K':
@@ -157,6 +166,8 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, int *mod
                 { "check", no_argument, mode, MODE_CHECK },
                 { "backup", required_argument, NULL, 'B' },
                 { "restore", required_argument, NULL, 'R' },
+                { "dump", required_argument, NULL, 'D' },
+                { "load", required_argument, NULL, 'L' },
                 { "keep", required_argument, NULL, 'K' },
                 { "force", no_argument, NULL, 'F' },
                 { "introspect", no_argument, mode, MODE_INTROSPECT },
@@ -205,6 +216,8 @@ static int (*const modes[])(const AppOptions *) = {
         [MODE_CHECK] = app_check_store,
         [MODE_BACKUP] = app_backup,
         [MODE_RESTORE] = app_restore,
+        [MODE_DUMP] = app_dump,
+        [MODE_LOAD] = app_load,
         [MODE_INTROSPECT] = introspect,
         [MODE_PRINT_KEYS] = print_keys,
         [MODE_PREVIEW_POLICY] = app_preview_policy,

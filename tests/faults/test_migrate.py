@@ -124,6 +124,25 @@ class CutShort(MigrateTest):
         self.service.stop()
         figure(f"killed at {killed} system calls of a migration: each finished by the next start")
 
+    def test_no_room(self):
+        """Told, and nothing is lost: the next start finishes it once there is room."""
+        refused = 0
+        for when in range(1, 20):
+            self.load()
+            ended = self.migrate(f"pwrite64:error=ENOSPC:when={when}")
+            if "No space left on device" not in ended.said:
+                continue
+            refused += 1
+            self.assertNotEqual(ended.status, 0)
+            again = self.migrate()
+            self.assertEqual(again.status, 1, again.said)
+            self.assertEqual(self.service.check(), [])
+        self.assertGreater(refused, 2)
+        self.start()
+        self.assertEqual(self.service.client().status()["open"], 16)
+        self.service.stop()
+        figure(f"no room at {refused} writes of a migration: each finished by the next start")
+
 
 if __name__ == "__main__":
     unittest.main()
