@@ -457,7 +457,10 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
                 return r;
         }
         committer_watch(committer, on_commit, due);
-        judge_clock(due); /* before the first call, which may have started us */
+        /* Before the first call, which may have started us, or the last. */
+        judge_clock(due);
+        if (!due->suspect && plan(due) == 0)
+                committer_commit(committer);
         *ret = due;
         return 0;
 }
