@@ -60,7 +60,7 @@ static const Field ticket_fields[] = {
         TEXT(39, Ticket, serial, GIVEN | FIELD_CODE | FIELD_FILTER, CODE_MAX_BYTES,
              .doc = "serial number"),
         DATE(40, Ticket, purchase_date, GIVEN, .doc = "when the customer bought it"),
-        TEXT(41, Ticket, description, GIVEN | FIELD_MULTILINE, TEXT_MAX_BYTES,
+        TEXT(41, Ticket, description, GIVEN | FIELD_PERSONAL | FIELD_MULTILINE, TEXT_MAX_BYTES,
              .doc = "what the customer says"),
         TEXT(42, Ticket, fault_code, GIVEN | FIELD_CODE | FIELD_FILTER, CODE_MAX_BYTES,
              .doc = "code of the fault"),

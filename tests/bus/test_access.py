@@ -292,23 +292,26 @@ class Scope(ServiceTest):
 
     # -- personal data --
 
-    PERSONAL = {"customer_name": "欧阳修", "phone": "13912345678", "address": "建国路一号"}
+    PERSONAL = {"customer_name": "欧阳修", "phone": "13912345678", "address": "建国路一号",
+                "description": "请找老欧阳,\n门牌 0012"}
 
     def personal_in(self, value):
-        return [text for text in (*self.PERSONAL.values(), "13999999999", "13900000001")
+        return [text for text in (*self.PERSONAL.values(), "13999999999", "13900000001", "老欧阳",
+                                   "0012")
                 if text in repr(value)]
 
     def test_masked(self):
         ticket = self.ticket(**self.PERSONAL)
-        self.client.move("Update", ticket, phone="13999999999", customer_name="欧")
+        self.client.move("Update", ticket, phone="13999999999", customer_name="欧",
+                         description="门牌改为 0012-1")
         self.client.move("Update", ticket, customer_name="")
         auditor, centre = self.clients["auditor"], self.clients["centre"]
         for member in ("Get", "History"):
             self.assertEqual(self.personal_in(auditor.call("Tickets", member, "t", ticket)), [])
             self.assertTrue(self.personal_in(centre.call("Tickets", member, "t", ticket)))
         masked = auditor.get(ticket)
-        self.assertEqual((masked["phone"], masked["address"], masked.get("customer_name")),
-                         ("***", "***", None))
+        self.assertEqual((masked["phone"], masked["address"], masked["description"],
+                          masked.get("customer_name")), ("***", "***", "***", None))
         rows = auditor.list_all("Tickets")
         self.assertEqual(self.personal_in(rows), [])
         self.assertTrue(self.personal_in(centre.list_all("Tickets")))

@@ -4,6 +4,7 @@ is another user."""
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import textwrap
 import unittest
 
-from harness import BUS_NAME, PATH, REGION, ROOT, ServiceTest, TIME_LIMIT, needs_root
+from harness import BUILD, BUS_NAME, PATH, REGION, ROOT, ServiceTest, TIME_LIMIT, needs_root
 
 DBUS_PROGRAM = """
 import dbus
@@ -44,6 +45,23 @@ class OtherClients(ServiceTest):
     def busctl(self, *arguments, before=()):
         return self.run_program(*before, "busctl", f"--address={self.service.address}",
                                 *arguments)
+
+    def test_what_a_customer_says_is_no_argument(self):
+        ticket = self.ticket()
+        refused = self.run_program(BUILD / "aftersalesctl", "ticket", "update", f"T{ticket}",
+                                   "description=老欧阳")
+        self.assertEqual(refused.returncode, os.EX_USAGE)
+        self.assertIn("description is personal data", refused.stderr)
+        self.assertNotIn("欧阳", refused.stderr)
+        said = {"description": "找老欧阳\n门牌 0012", "note": "老欧阳来电"}
+        done = subprocess.run([BUILD / "aftersalesctl", "ticket", "update", f"T{ticket}", "--stdin"],
+                              env=self.service.environment(), input=json.dumps(said), text=True,
+                              capture_output=True, timeout=TIME_LIMIT, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((self.client.get(ticket)["description"],
+                          self.client.history(ticket)[-1]["note"]),
+                         (said["description"], said["note"]))
+        self.assertNotIn("欧阳", self.service.log_path.read_text("utf-8"))
 
     @unittest.skipUnless(shutil.which("busctl"), "busctl is not installed")
     def test_busctl(self):

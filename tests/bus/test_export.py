@@ -112,7 +112,8 @@ class Export(FreshServiceTest):
     @needs_root
     def test_scope_and_personal_data(self):
         for region in (REGION, "310104"):
-            self.ticket(reference=region, region=region, phone="000-77")
+            self.ticket(reference=region, region=region, phone="000-77",
+                        description="call 000-78")
         clerk, auditor = self.service.client("games"), self.service.client("news")
         job, data = export_file(clerk, "ticket", columns="reference,phone")
         self.assertEqual(rows_of(data), [{"reference": REGION, "phone": "000-77"}])
@@ -122,8 +123,12 @@ class Export(FreshServiceTest):
         portal = self.service.client("daemon")
         job, data = export_file(portal, "ticket", {"phone": "000-77"}, columns="reference")
         self.assertEqual(len(rows_of(data)), 2)
+        job, data = export_file(portal, "ticket", columns="reference,phone,description")
+        told = {cell for row in rows_of(data) for cell in (row["phone"], row["description"])}
+        self.assertEqual(told, {"000-77", "call 000-78"})
         log = self.service.log_path.read_text("utf-8")
-        self.assertNotIn("000-77", log)
+        for number in ("000-77", "000-78"):
+            self.assertNotIn(number, log)
 
     def test_a_reader_who_goes_ends_the_job(self):
         rows = [{"code": f"X-{i}", "symptom": "x" * 150} for i in range(3000)]
