@@ -219,3 +219,17 @@ int app_backup(const AppOptions *options) {
         return length > 0 && options->file[length - 1] == '/' ? back_up_into(&app, options->file)
                                                               : back_up(&app, options->file);
 }
+
+/* What a tab divides goes to standard output: the names have none. */
+int app_list_backups(const AppOptions *options) {
+        _cleanup_free_ Backup *list = NULL;
+        size_t n = 0;
+        int r = backups_list(options->file, &list, &n);
+
+        if (r < 0)
+                printf("failed\t%s\n", strerror(-r));
+        for (size_t i = 0; i < n; i++)
+                printf("backup\t%s\t%" PRId64 "\t%" PRIu64 "\n", list[i].name, list[i].time,
+                       list[i].bytes);
+        return EXIT_SUCCESS;
+}

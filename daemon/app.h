@@ -38,6 +38,7 @@ int app_simulate(const AppOptions *options);       /* helper: what would escalat
 int app_export(const AppOptions *options);         /* helper: records into a file */
 int app_try_import(const AppOptions *options);     /* helper: what an import would do */
 int app_backup(const AppOptions *options);         /* a copy, beside a running daemon or alone */
+int app_list_backups(const AppOptions *options);   /* helper: what is in their directory */
 int app_restore(const AppOptions *options);        /* puts such a copy in place of the store */
 int app_dump(const AppOptions *options);           /* all of the store as text, likewise */
 int app_load(const AppOptions *options);           /* puts a store with that in its place */

@@ -56,6 +56,7 @@ enum Mode {
         MODE_SIMULATE,
         MODE_EXPORT,
         MODE_TRY_IMPORT,
+        MODE_LIST_BACKUPS,
 };
 
 static int parse_clock(const char *text, WallClock *clock) {
@@ -132,6 +133,10 @@ static int take_option(int c, AppOptions *options, int *mode) {
                                    : MODE_LOAD;
                 options->file = optarg;
                 return 0;
+        case 'l':
+                *mode = MODE_LIST_BACKUPS;
+                options->file = optarg;
+                return 0;
         case 'K':
                 return set_keep(optarg, &options->keep);
         case 'F':
@@ -176,6 +181,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, int *mod
                 { "simulate", no_argument, mode, MODE_SIMULATE },
                 { "export", no_argument, mode, MODE_EXPORT },
                 { "try-import", no_argument, mode, MODE_TRY_IMPORT },
+                { "list-backups", required_argument, NULL, 'l' },
                 { "version", no_argument, NULL, 'V' },
                 { "help", no_argument, NULL, 'h' },
                 {},
@@ -224,6 +230,7 @@ static int (*const modes[])(const AppOptions *) = {
         [MODE_SIMULATE] = app_simulate,
         [MODE_EXPORT] = app_export,
         [MODE_TRY_IMPORT] = app_try_import,
+        [MODE_LIST_BACKUPS] = app_list_backups,
 };
 
 int main(int argc, char *argv[]) {

@@ -359,6 +359,7 @@ Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
         check_done(bus);
+        backup_list_done(bus);
         policy_done(bus);
         simulations_done(bus);
         jobs_done(bus);

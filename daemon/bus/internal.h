@@ -104,7 +104,8 @@ struct Bus {
         Subscriber *subscribers;
         size_t n_subscribers;
         struct CheckJob *check;
-        struct Look *look; /* at a policy, that a helper takes */
+        struct BackupList *backup_list; /* that a helper reads */
+        struct Look *look;              /* at a policy, that a helper takes */
         struct Simulation *simulations[SIMULATIONS_MAX];
         bool reload_again; /* asked for by a signal in the meantime */
         Job *jobs;         /* the youngest first */
@@ -235,6 +236,7 @@ void subscribers_done(Bus *bus);
 /* For the due timer: asks whether a time source keeps the clock right. */
 void time_source_ask(void *bus);
 void check_done(Bus *bus);
+void backup_list_done(Bus *bus);
 void policy_done(Bus *bus);
 void simulations_done(Bus *bus);
 

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 import unittest
@@ -86,6 +87,41 @@ class Backups(FreshServiceTest):
         self.assertIn("done", [job["state"] for job in ended])
         names = {job["name"] for job in ended if job["state"] == "done"}
         self.assertEqual({row["name"] for row in self.client.call("Backups", "List")}, names)
+
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_a_directory_that_does_not_answer(self):
+        """It may lie on a machine that is away: whoever asks waits, and nobody else."""
+        made = self.create()["name"]
+        tracer = subprocess.Popen(["strace", "-f", "-o", "/dev/null", "-e", "trace=getdents64", "-e",
+                                   "inject=getdents64:delay_enter=2s", "-p",
+                                   str(self.service.daemon.pid)], stderr=subprocess.PIPE)
+        try:
+            tracer.stderr.readline()  # "Process ... attached"
+            askers = [self.service.client() for _ in range(2)]
+            serials = [asker.post(asker.message("Backups", "List")) for asker in askers]
+            began = time.monotonic()
+            for _ in range(20):
+                self.client.status()
+            took = time.monotonic() - began
+            answers = [asker.next_answer() for asker in askers]
+            self.assertGreater(time.monotonic() - began, 1.5)
+        finally:
+            tracer.terminate()
+            tracer.wait()
+            tracer.stderr.close()
+        self.assertLess(took, 1.5)
+        for serial, (answered, rows) in zip(serials, answers):
+            self.assertEqual((serial, [row["name"] for row in rows]), (answered, [made]))
+        # Once more, by a helper of its own.
+        self.assertEqual(len(self.client.call("Backups", "List")), 1)
+
+    def test_a_directory_that_cannot_be_read(self):
+        broken = self.service.directory / "file"
+        broken.write_text("")
+        self.service.configure(POLICY.read_text("utf-8") + f"backup: {{directory: {broken}}}\n")
+        self.client.call("Policy", "Reload")
+        with self.refused("Internal", str(broken), "Not a directory"):
+            self.client.call("Backups", "List")
 
     def test_command(self):
         made = self.ctl()
