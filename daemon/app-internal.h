@@ -51,7 +51,7 @@ int app_warn_missing_year(void *userdata, const char *calendar, int year);
 
 /* For the bus: the configuration, which a preview has found to be good, comes into force whole or
  * not at all. */
-int app_reload(void *app, const char *digest, const char *by, Refusal *refusal);
+int app_reload(void *app, const NewPolicy *policy, Refusal *refusal);
 
 /* Notes that the policy is in force now, unless it contradicts open cases: then says which. 0,
  * CONFIG_REFUSED, negative errno. */

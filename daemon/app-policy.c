@@ -185,6 +185,8 @@ int app_preview_policy(const AppOptions *options) {
                 return EX_OSERR;
         policy_digest(app.policy, digest);
         printf("digest\t%s\n", digest);
+        for (size_t i = 0; i < app.policy->n_access; i++)
+                printf("identity\t%" PRIu32 "\n", (uint32_t)app.policy->access[i].id);
         if (tell_fixed(app.policy, &q, options->state && !STREQ(options->state, q.directory)))
                 return EXIT_SUCCESS;
         return look_at_cases(&app, &q) < 0 ? EX_IOERR : EXIT_SUCCESS;

@@ -23,17 +23,21 @@ static int refuse_busy(Refusal *refusal) {
                       "nothing can be committed now; reload the configuration again later");
 }
 
-static int load(App *next, const char *digest, ConfigErrors *errors, Refusal *refusal) {
+static int load(App *next, const NewPolicy *policy, ConfigErrors *errors, Refusal *refusal) {
+        ConfigIdentities identities = { .ids = policy->ids, .n = policy->n_ids };
         char found[POLICY_DIGEST_SIZE];
-        int r = app_load_policy(next, errors);
+        int r;
 
+        errors->identities = &identities;
+        r = app_load_policy(next, errors);
+        errors->identities = NULL;
         if (r < 0)
                 return refuse(refusal, REFUSED_TRY_AGAIN, "the configuration cannot be read: %s",
                               strerror(-r));
         if (r > 0)
                 return refuse_changed(refusal);
         policy_digest(next->policy, found);
-        return STREQ(found, digest) ? 0 : refuse_changed(refusal);
+        return STREQ(found, policy->digest) ? 0 : refuse_changed(refusal);
 }
 
 static void take_effect(App *app, const App *before, const ConfigErrors *errors) {
@@ -59,15 +63,15 @@ static void swap(App *app, App *next) {
         next->policy = policy;
 }
 
-/* Looking up users and groups may take as long as the machine's name services take; the preview has
- * just done the same beside the loop, so that they know the answers. */
-int app_reload(void *userdata, const char *digest, const char *by, Refusal *refusal) {
+/* Looking up users and groups may take as long as the machine's name services take: the preview has
+ * done that, beside the loop. */
+int app_reload(void *userdata, const NewPolicy *policy, Refusal *refusal) {
         App *app = userdata;
         _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App next = { .options = app->options };
         int r;
 
-        r = load(&next, digest, &errors, refusal);
+        r = load(&next, policy, &errors, refusal);
         if (r != 0)
                 return r;
         committer_commit(app->committer);
@@ -75,7 +79,7 @@ int app_reload(void *userdata, const char *digest, const char *by, Refusal *refu
                 committer_commit(app->committer);
         if (store_has_batch(app->store))
                 return refuse_busy(refusal);
-        r = engine_enter(next.engine, app->store, by, wall_clock_now(&app->clock));
+        r = engine_enter(next.engine, app->store, policy->by, wall_clock_now(&app->clock));
         if (r < 0)
                 return refuse(
                         refusal,

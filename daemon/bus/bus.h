@@ -15,6 +15,14 @@
 
 typedef struct Bus Bus;
 
+/* A configuration that a helper has found to be good. */
+typedef struct NewPolicy {
+        const char *digest;
+        const char *by;  /* for whom it comes into force */
+        const id_t *ids; /* of the users and groups of its rules of access, in their order */
+        size_t n_ids;
+} NewPolicy;
+
 typedef struct BusOptions {
         sd_event *event;
         const char *address; /* NULL: the system bus */
@@ -25,8 +33,8 @@ typedef struct BusOptions {
         WallClock *clock;
         const char *program;                       /* path of this program, for helpers */
         const char *config_path, *state_directory; /* likewise */
-        /* Brings the configuration with this digest into force, for somebody. 0, > 0 refused. */
-        int (*reload)(void *userdata, const char *digest, const char *by, Refusal *refusal);
+        /* Brings it into force, if it is still there. 0, > 0 refused. */
+        int (*reload)(void *userdata, const NewPolicy *policy, Refusal *refusal);
         void *reload_userdata;
 } BusOptions;
 

@@ -40,6 +40,8 @@ typedef struct Look {
         bool done; /* it has come to its end */
         MovedRow *rows;
         size_t n_rows, rows_max;
+        id_t *ids; /* of the rules of access, ACCESS_RULES_MAX of them */
+        size_t n_ids;
 } Look;
 
 static Look *look_free(Look *look) {
@@ -48,6 +50,7 @@ static Look *look_free(Look *look) {
         helper_free(look->helper);
         sd_bus_message_unref(look->m);
         free(look->rows);
+        free(look->ids);
         free(look);
         return NULL;
 }
@@ -93,6 +96,8 @@ static void on_line(void *userdata, const char *text) {
                 look->n_wrong += strtoull(words[1], NULL, 10);
         else if (STREQ(words[0], "digest"))
                 snprintf(look->digest, sizeof(look->digest), "%s", words[1]);
+        else if (STREQ(words[0], "identity") && look->n_ids < ACCESS_RULES_MAX)
+                look->ids[look->n_ids++] = (id_t)strtoul(words[1], NULL, 10);
         else if (STREQ(words[0], "moved"))
                 take_moved(look, words);
         else if (STREQ(words[0], "end")) {
@@ -208,8 +213,12 @@ static void on_end(void *userdata, int status) {
 
         if (!look->dry) {
                 if (r == 0)
-                        r = bus->options.reload(bus->options.reload_userdata, look->digest,
-                                                look->by, &refusal);
+                        r = bus->options.reload(bus->options.reload_userdata,
+                                                &(NewPolicy){ .digest = look->digest,
+                                                              .by = look->by,
+                                                              .ids = look->ids,
+                                                              .n_ids = look->n_ids },
+                                                &refusal);
                 say(look, r, &refusal);
                 notify_reloaded();
         }
@@ -259,9 +268,10 @@ static int start_look(Bus *bus, sd_bus_message *m, const char *by, bool dry, siz
                         .m = sd_bus_message_ref(m),
                         .dry = dry,
                         .rows = calloc(rows_max + 1, sizeof(MovedRow)),
+                        .ids = calloc(ACCESS_RULES_MAX, sizeof(id_t)),
                         .rows_max = rows_max };
         snprintf(look->by, sizeof(look->by), "%s", by);
-        r = look->rows ? start_helper(look) : -ENOMEM;
+        r = look->rows && look->ids ? start_helper(look) : -ENOMEM;
         if (r < 0) {
                 look_free(look);
                 return r;

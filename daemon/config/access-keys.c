@@ -61,6 +61,24 @@ static int look_up(AccessRule *rule, char *buffer, size_t size) {
         return r == ERANGE ? r : 0;
 }
 
+/* As it was looked up before. */
+static id_t take_identity(ConfigIdentities *identities) {
+        return identities->next < identities->n ? identities->ids[identities->next++] : (id_t)-1;
+}
+
+static int ask_name_service(AccessRule *rule) {
+        int r = ERANGE;
+
+        for (size_t size = 1024; r == ERANGE && size <= GROUP_BYTES_MAX; size *= 2) {
+                _cleanup_free_ char *buffer = malloc(size);
+
+                if (!buffer)
+                        return -ENOMEM;
+                r = look_up(rule, buffer, size);
+        }
+        return 0;
+}
+
 static int set_identity(Walker *w, const Schema *s, const char *text, AccessRule *rule,
                         bool is_group) {
         int r;
@@ -71,14 +89,12 @@ static int set_identity(Walker *w, const Schema *s, const char *text, AccessRule
         if (r != 0)
                 return r;
         rule->is_group = is_group;
-        r = ERANGE;
-        for (size_t size = 1024; r == ERANGE && size <= GROUP_BYTES_MAX; size *= 2) {
-                _cleanup_free_ char *buffer = malloc(size);
-
-                if (!buffer)
-                        return -ENOMEM;
-                r = look_up(rule, buffer, size);
-        }
+        if (w->errors->identities)
+                rule->id = take_identity(w->errors->identities);
+        else
+                r = ask_name_service(rule);
+        if (r < 0)
+                return r;
         if (rule->id == (id_t)-1)
                 walker_warn(w,
                             "this machine knows no %s '%s'; create it and reload, or remove the "

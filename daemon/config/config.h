@@ -18,8 +18,8 @@
 #include "config/policy.h"
 
 /* Reads a configuration file, its drop-ins and the holiday files they name. Users and groups are
- * looked up, so this may ask the network. 0 with *ret; CONFIG_REFUSED (the file cannot be used, and
- * errors say why); -ENOMEM. */
+ * looked up, so this may ask the network, unless errors->identities has them. 0 with *ret;
+ * CONFIG_REFUSED (the file cannot be used, and errors say why); -ENOMEM. */
 int config_load(const char *path, ConfigErrors *errors, Policy **ret) _warn_unused_;
 
 /* Writes every key the file can have with its type, default and meaning. */

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "aftersales/limits.h"
 #include "base/macro.h"
@@ -43,12 +44,21 @@ typedef struct ConfigSource {
         size_t size;
 } ConfigSource;
 
-/* What a load found. Start with an empty one ({}) for every load. */
+/* The users and groups of the rules of access, in their order, if somebody has looked them up for
+ * the same configuration: -1 for one that the machine does not know. */
+typedef struct ConfigIdentities {
+        const id_t *ids;
+        size_t n, next; /* next: of the rule to come */
+} ConfigIdentities;
+
+/* What a load found. Start with an empty one ({}) for every load, but for identities: with them no
+ * name service is asked. */
 typedef struct ConfigErrors {
         ConfigMessages errors;   /* any of these, and the file is refused */
         ConfigMessages warnings; /* e.g. a user this machine does not know */
         ConfigSource *sources;   /* what was read: the file, drop-ins, holiday files */
         size_t n_sources;
+        ConfigIdentities *identities;
 } ConfigErrors;
 
 /* Adds what somebody above found wrong in the configuration, for example at the place that a

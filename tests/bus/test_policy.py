@@ -11,7 +11,7 @@ import time
 import unittest
 
 from harness import (BUILD, DAY, HOUR, POLICY, REGION, USEC, BusError, FreshServiceTest, at, figure,
-                     shown, variants, wait_for)
+                     needs_root, shown, variants, wait_for)
 
 LONGER = ("response: 4h, visit: 8h, resolve: 16h,\n                followup: 8h, waiting: 24h}\n"
           "      urgent", "response: 6h, visit: 8h, resolve: 20h,\n                followup: 8h, "
@@ -201,6 +201,54 @@ class Reload(PolicyTest):
         with self.assertRaises(BusError) as caught:
             clerk.call("Tickets", "Get", "t", ticket)
         self.assertEqual(caught.exception.name, "NotPermitted")
+
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_name_services_are_asked_beside_the_loop(self):
+        """They may hang; the daemon itself looks nobody up."""
+        trace = self.service.directory / "trace"
+        tracer = subprocess.Popen(["strace", "-o", trace, "-e", "trace=openat,connect", "-p",
+                                   str(self.service.daemon.pid)], stderr=subprocess.PIPE)
+        try:
+            tracer.stderr.readline()  # "Process ... attached"
+            rule = "{user: games,    role: subcentre,          scope: {subcentre: BJ}}"
+            for other in (rule.replace("games", "lp").replace("user: ", "group: "),
+                          rule.replace("games", "sync"), rule):
+                self.reload((rule, other))
+        finally:
+            tracer.terminate()
+            tracer.wait()
+            tracer.stderr.close()
+        self.assertIn("policy.yaml", trace.read_text())
+        for name in ("passwd", "group", "nscd", "nsswitch", ".so"):
+            self.assertNotIn(name, trace.read_text())
+
+    @needs_root
+    def test_users_as_the_helper_has_found_them(self):
+        """In the order of the rules, with some of them that nobody knows."""
+        rules = "access:\n" + "".join(
+            f"  - {{{who}, role: {role}, scope: {scope}}}\n" for who, role, scope in (
+                ("user: nobody-of-that-name", "everything", "headquarters"),
+                ("user: games", "subcentre", "{subcentre: SH}"),
+                ("group: none-of-that-name", "everything", "headquarters"),
+                ("user: news", "auditor", "headquarters"),
+                ("group: lp", "dealer", "{dealer: SH-1}")))
+        plain = POLICY.read_text("utf-8")
+        ticket = self.ticket(region="310115", dealer="SH-1")
+        self.service.configure(plain[:plain.index("access:\n")] + rules)
+        self.client.call("Policy", "Reload")
+        for user, groups, may in (("games", (), True), ("news", (), True), ("man", ("lp",), True),
+                                  ("mail", (), False), ("www-data", (), False)):
+            with self.subTest(user=user):
+                client = self.service.client(user, groups)
+                if may:
+                    self.assertEqual(client.get(ticket)["id"], ticket)
+                else:
+                    with self.assertRaises(BusError) as caught:
+                        client.get(ticket)
+                    self.assertEqual(caught.exception.name, "NotPermitted")
+        warned = [text for _, text in self.service.log() if "this machine knows no" in text]
+        self.assertTrue(any("access[2].group: " in text and "none-of-that-name" in text
+                            for text in warned), warned)
 
     def test_one_at_a_time(self):
         """Whoever comes while another one is at it is told so; there is always an answer."""
