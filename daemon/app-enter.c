@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The policy that a start brings into force. What a reload would refuse because of the open cases,
- * a start refuses as well: served by it, those cases would have no deadline, or be overdue for
- * nobody, until somebody reads the log. What is in force already is served whatever stands in the
- * store. */
+/* The policy that a start brings into force, or would. What a reload would refuse because of the
+ * open cases, a start refuses as well: served by it, those cases would have no deadline, or be
+ * overdue for nobody, until somebody reads the log. What is in force already is served whatever
+ * stands in the store. */
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "aftersales/limits.h"
@@ -24,7 +25,7 @@ static int say_contradiction(void *userdata, const Kind *kind, uint64_t id, cons
         char number[CASE_NUMBER_SIZE];
 
         if (preview->n_contradictions == 1)
-                log_error("the configuration contradicts open cases and does not come into force:");
+                log_error("the configuration contradicts open cases and is rejected:");
         if (preview->n_contradictions <= POLICY_CASES_NAMED)
                 log_error("%s: %s", case_number(kind->letter, id, number), why);
         return 0;
@@ -45,23 +46,46 @@ static int look_at_cases(App *app, Preview *preview) {
         return r;
 }
 
-static int judge(App *app, const PolicyVersion *in_force) {
+/* 0, CONFIG_REFUSED (it has been said why), negative errno. */
+static int judge_cases(App *app, Preview *ret) {
         Preview preview = { .moved = pass_over, .contradicts = say_contradiction };
         int r;
 
         preview.userdata = &preview;
         r = look_at_cases(app, &preview);
+        *ret = preview;
         if (r < 0 || preview.n_contradictions == 0)
                 return r;
         if (preview.n_contradictions > POLICY_CASES_NAMED)
                 log_error("and %" PRIu64 " more", preview.n_contradictions - POLICY_CASES_NAMED);
-        log_error("give the configuration what these cases need and start again; policy %" PRId64
-                  " (%.8s) was the last in force",
-                  in_force->number, in_force->digest);
         return CONFIG_REFUSED;
 }
 
-/* 0, CONFIG_REFUSED (it has been said why), negative errno. */
+int app_check_cases(App *app) {
+        Preview preview = {};
+        int r = app_open_store(app, true);
+
+        if (r == 0)
+                r = judge_cases(app, &preview);
+        if (r == 0)
+                printf("%" PRIu64 " open cases looked at; %" PRIu64
+                       " of them would get another deadline\n",
+                       preview.cases, preview.n_moved);
+        return r;
+}
+
+static int judge(App *app, const PolicyVersion *in_force) {
+        Preview preview;
+        int r = judge_cases(app, &preview);
+
+        if (r > 0)
+                log_error("give the configuration what these cases need and start again; policy "
+                          "%" PRId64 " (%.8s) was the last in force",
+                          in_force->number, in_force->digest);
+        return r;
+}
+
+/* Likewise, of a policy that is not in force yet. */
 static int judge_policy(App *app) {
         char timing[POLICY_DIGEST_SIZE];
         PolicyVersion in_force = {};

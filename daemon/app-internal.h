@@ -53,6 +53,9 @@ int app_warn_missing_year(void *userdata, const char *calendar, int year);
  * not at all. */
 int app_reload(void *app, const NewPolicy *policy, Refusal *refusal);
 
+/* Says what the configuration would do to the open cases of the store. 0, CONFIG_REFUSED (it
+ * contradicts some of them), negative errno. */
+int app_check_cases(App *app);
 /* Notes that the policy is in force now, unless it contradicts open cases: then says which. 0,
  * CONFIG_REFUSED, negative errno. */
 int app_enter_policy(App *app);

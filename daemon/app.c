@@ -95,9 +95,14 @@ static int check_config(App *app) {
 }
 
 int app_check_config(const AppOptions *options) {
-        _cleanup_(app_done) App app = { .options = options };
+        _cleanup_(app_done) App app = { .options = options, .clock = options->clock };
+        int status = check_config(&app), r;
 
-        return check_config(&app);
+        if (status != EXIT_SUCCESS || !options->cases)
+                return status;
+        log_open(LOG_TO_STDERR, 0, LOG_INFO);
+        r = app_check_cases(&app);
+        return r == 0 ? EXIT_SUCCESS : r > 0 ? EX_CONFIG : EX_IOERR;
 }
 
 int app_show_config(const AppOptions *options) {

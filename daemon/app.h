@@ -27,6 +27,7 @@ typedef struct AppOptions {
         WallClock clock;
         LogTarget log_target;
         bool origin; /* show where each value of the configuration stands */
+        bool cases;  /* hold the configuration against the open cases, too */
 } AppOptions;
 
 /* Each returns the exit status of the process. */

@@ -28,6 +28,8 @@ static const char usage[] =
         "                        set through org.aftersales1.Clock\n"
         "  --foreground          log to standard error instead of syslog (as on a terminal)\n"
         "  --check-config        check the configuration with its drop-ins and exit: 0 good, 78 with errors\n"
+        "  --cases               with --check-config: also against the open cases, beside a running daemon or\n"
+        "                        alone, wherever the configuration is: 78 if it contradicts any\n"
         "  --show-config         print what the configuration says, defaults included, and exit\n"
         "  --origin              with --show-config: also the file and line of each value\n"
         "  --check               prove the store, also beside a running daemon, and exit: 0 clean, 1 faults\n"
@@ -142,6 +144,9 @@ static int take_option(int c, AppOptions *options, int *mode) {
         case 'F':
                 options->force = true;
                 return 0;
+        case 'C':
+                options->cases = true;
+                return 0;
         case 'o':
                 options->origin = true;
                 return 0;
@@ -167,6 +172,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, int *mod
                 { "foreground", no_argument, NULL, 'f' },
                 { "check-config", no_argument, mode, MODE_CHECK_CONFIG },
                 { "show-config", no_argument, mode, MODE_SHOW_CONFIG },
+                { "cases", no_argument, NULL, 'C' },
                 { "origin", no_argument, NULL, 'o' },
                 { "check", no_argument, mode, MODE_CHECK },
                 { "backup", required_argument, NULL, 'B' },

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from harness import (BUILD, DAY, HOUR, POLICY, REGION, USEC, BusError, FreshServiceTest, at, figure,
-                     needs_root, shown, variants, wait_for)
+                     iso, needs_root, shown, variants, wait_for)
 
 LONGER = ("response: 4h, visit: 8h, resolve: 16h,\n                followup: 8h, waiting: 24h}\n"
           "      urgent", "response: 6h, visit: 8h, resolve: 20h,\n                followup: 8h, "
@@ -288,7 +288,7 @@ class Start(PolicyTest):
                 self.service.configure(changed(SHORT_LADDER))
                 status, said = self.service.refuse(now)
                 self.assertEqual(status, os.EX_CONFIG)
-                for words in ("contradicts open cases and does not come into force",
+                for words in ("contradicts open cases and is rejected",
                               f"T{tickets[0]}: its clock", f"T{tickets[9]}: its clock",
                               "stands on rung 4, and the ladder service has 2", "and 2 more",
                               "policy 1 ("):
@@ -299,6 +299,36 @@ class Start(PolicyTest):
                 self.service.start(now)
                 self.assertEqual((self.policies(), self.client.status()["sequence"]), before)
         self.assertEqual([self.client.escalations(ticket) for ticket in tickets], raised)
+
+    def check(self, *arguments, status=0):
+        """What --check-config says to a file that lies elsewhere."""
+        candidate = self.service.directory / "candidate.yaml"
+        candidate.write_text(changed(*arguments), "utf-8")
+        run = subprocess.run([BUILD / "aftersalesd", "--check-config", "--cases",
+                              f"--config={candidate}", f"--state={self.service.state}",
+                              f"--clock=manual={iso(self.service_time)}"],
+                             capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(run.returncode, status, run.stdout + run.stderr)
+        return run.stdout + run.stderr
+
+    def test_check_without_putting_it_in_place(self):
+        """Beside a daemon that runs, and alone."""
+        tickets = [self.ticket() for _ in range(3)]
+        self.until("2026-03-04 17:01")
+        self.service_time = self.client.now() // USEC * USEC + USEC
+        before = self.policies(), self.client.status()["sequence"]
+        for stopped in (False, True):
+            with self.subTest(stopped=stopped):
+                if stopped:
+                    self.service.stop()
+                self.assertIn("3 open cases looked at; 0 of them would get", self.check())
+                self.assertIn("3 open cases looked at; 3 of them would get", self.check(LONGER))
+                said = self.check(SHORT_LADDER, status=os.EX_CONFIG)
+                for ticket in tickets:
+                    self.assertIn(f"T{ticket}: its clock", said)
+                self.assertIn("unknown", self.check(("zone:", "zoen:"), status=os.EX_CONFIG))
+        self.service.start(self.service_time)
+        self.assertEqual((self.policies(), self.client.status()["sequence"]), before)
 
     def test_once_the_cases_are_over(self):
         ticket = self.ticket()
