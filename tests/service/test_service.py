@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The installed service under a real systemd and on its system bus."""
 
+import csv
+import io
+import json
 import os
 import re
 import signal
@@ -175,6 +178,44 @@ class Service(GuestTest):
         self.assertTrue(reference)
         wait_for(lambda: re.fullmatch(r"[1-9]\d* open, 0 overdue, policy \d+ \([0-9a-f]{8}\)",
                                       self.machine.property("StatusText")), "a status line")
+
+    # -- files in and out --
+
+    def test_files_that_only_the_caller_can_reach(self):
+        """They are opened by the client; the daemon, that sees neither homes nor /tmp, gets them
+        open. Rows, rejects, a dry run, a pipe, both forms."""
+        home = "/home/clerk-files"
+        self.run_in("install", "-d", "-m", "700", "-o", "clerk", home)
+        written = "reference,type,region,description\nF-1,consultation,110105,噪音\n" \
+                  "F-2,consultation,1,坏\nF-3,complaint,110105,\"两行\n文字\"\n"
+        self.run_in("tee", f"{home}/in.csv", user="clerk", text=written)
+        self.assertEqual(self.say("runuser", "-u", "aftersalesd", "--", "cat", f"{home}/in.csv",
+                                  check=False), f"cat: {home}/in.csv: Permission denied")
+        for dry in ("--dry-run", ""):
+            done = self.run_in("aftersalesctl", "import", "ticket", f"{home}/in.csv",
+                               f"--rejects={home}/rejects.csv", *dry.split(), user="clerk",
+                               check=False)
+            self.assertEqual(done.returncode, os.EX_DATAERR, done.stdout)
+            self.assertIn("region", done.stdout)
+            self.assertEqual(len(self.exported("reference=F-1")), 0 if dry else 1)
+        self.assertIn("F-2,", self.machine.path(f"{home}/rejects.csv").read_text("utf-8"))
+        self.ctl(f"export ticket reference=F-3 --format=json --output={home}/out.jsonl",
+                 user="clerk")
+        row = json.loads(self.machine.path(f"{home}/out.jsonl").read_text("utf-8"))
+        self.assertEqual((row["reference"], row["description"]), ("F-3", "两行\n文字"))
+        self.assertEqual(self.say("stat", "-c", "%U", f"{home}/out.jsonl"), "clerk")
+        done = self.run_in("sh", "-c", "aftersalesctl export ticket reference=F-1 | cat",
+                           user="clerk")
+        self.assertEqual([row["description"] for row in csv.DictReader(io.StringIO(done.stdout))],
+                         ["噪音"])
+        done = self.run_in("aftersalesctl", "import", "ticket", "-", user="clerk",
+                           text="reference,type,region\nF-4,consultation,110105\n")
+        self.assertIn("1 rows: 1 created", done.stdout)
+        self.assert_healthy()
+
+    def exported(self, *filters):
+        text = self.say("aftersalesctl", "export", "ticket", *filters, user="clerk")
+        return list(csv.DictReader(io.StringIO(text)))
 
     # -- who may --
 
