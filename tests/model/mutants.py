@@ -44,7 +44,7 @@ MUTANTS = (
      "            false)"),
     ("personal data is not masked", "daemon/bus/fields.c",
      "(field->marks & FIELD_PERSONAL) && !personal", "false && !personal"),
-    ("the repairer follows up", "daemon/tickets/rules.c",
+    ("the repairer follows up", "daemon/tickets/followup.c",
      "strncmp(then, now, n) == 0 && (then[n] == '\\0' || then[n] == '/')",
      "strncmp(then, now, n) == 0 && then[n] == '/'"),
     ("a repeated request is done again", "daemon/bus/input.c",
