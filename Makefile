@@ -59,7 +59,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS_$(VARIANT)) -Iinclude
 DAEMON_SOURCES = $(wildcard daemon/*.c daemon/*/*.c)
 CTL_SOURCES    = $(wildcard ctl/*.c)
 UNIT_SOURCES   = $(wildcard tests/unit/test-*.c)
-TOOL_SOURCES   = $(wildcard tests/tools/*.c tests/replay/*.c tests/bench/*.c)
+TOOL_SOURCES   = $(wildcard tests/tools/*.c tests/replay/*.c tests/bench/*.c tests/crash/crash.c)
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 DAEMON_OBJECTS = $(call object,$(DAEMON_SOURCES))
@@ -129,13 +129,21 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
 	$(Q)$(link) $(DAEMON_LINK)
 
+$(BUILD)/tests/%: $(BUILD)/obj/tests/crash/%.o $(DAEMON_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(link) $(DAEMON_LINK)
+
+$(BUILD)/tests/recorder.so: tests/crash/recorder.c tests/crash/log.h
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -fPIC -shared -o $@ $<
+
 $(BUILD)/tests/%: $(BUILD)/obj/tests/replay/%.o
 	$(call say,LD,$@)
 	$(Q)$(link) $(call pkg,libs,libsystemd json-c)
 
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
 
-tests: $(UNIT_TESTS) $(TOOLS)
+tests: $(UNIT_TESTS) $(TOOLS) $(BUILD)/tests/recorder.so
 
 # ---- the two commands of a newcomer ----
 
@@ -180,6 +188,7 @@ run-check:
 	  '!lint clang-tidy=$(MAKE) --no-print-directory lint-tidy' \
 	  $(call units,,$(BUILD)) $(call units,asan ,build/asan) \
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
+	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash' \
 	  'model=$(PYTHON) -m unittest discover -s tests/model' \
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
