@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The only file that knows LMDB. Default flags but MDB_NOTLS and MDB_NOSUBDIR: every commit is two
- * barriers and survives power loss; no DUPSORT, no WRITEMAP, no integer keys, no custom order. */
+/* The only file, with kv-lmdb-size.c, that knows LMDB. Default flags but MDB_NOTLS and
+ * MDB_NOSUBDIR: every commit is two barriers and survives power loss; no DUPSORT, no WRITEMAP, no
+ * integer keys, no custom order. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/macro.h"
+#include "store/kv-lmdb-size.h"
 #include "store/kv.h"
 
 #define FILE_NAME      "state.mdb"
@@ -400,10 +402,15 @@ static const KvOps lmdb_ops = {
 /* A truncated file would be a SIGBUS at the first touch of a missing page: compare before. */
 static int check_size(LmdbKv *l, const char *path, Refusal *why) {
         KvStats stats;
+        MDB_stat stat;
         int r = lmdb_stats(&l->kv, &stats);
 
         if (r < 0 || stats.bytes_file >= stats.bytes_used)
                 return r;
+        if (mdb_env_stat(l->env, &stat) == 0 &&
+            kv_lmdb_misses_free_pages_only(path, stats.bytes_file / stat.ms_psize,
+                                           stats.bytes_used / stat.ms_psize))
+                return 0;
         refuse(why, REFUSED_INTERNAL,
                "%s is cut short: it has %llu bytes and should have %llu; restore a backup", path,
                (unsigned long long)stats.bytes_file, (unsigned long long)stats.bytes_used);

@@ -12,7 +12,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build/release")).resolve()
-SHORT = ("first", "log", "checkpoints")
+SHORT = ("first", "log", "checkpoints", "large")
 HISTORIES = os.environ.get("HISTORIES", " ".join(SHORT)).split()
 LIMIT = int(os.environ.get("LIMIT", "300"))  # seconds that one history may take
 FIGURES = re.compile(r"(\d+) states, (\d+) different, (\d+) lost, (\d+) torn, (\d+) that cannot be opened")
