@@ -298,6 +298,8 @@ void due_rearm(DueTimer *due) {
 
 void due_replan(DueTimer *due) {
         due->planned = false;
+        if (!due->suspect && plan(due) == 0) /* else the next slice tries again */
+                committer_touch(due->committer);
         due_rearm(due);
         sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
 }
