@@ -11,8 +11,8 @@
 
 static int act_master_create(BusCall *call, Change *change, const Input *input,
                              const void *subject _unused_, Request *answer) {
-        return register_create(call->interface->reg, change, &input->call, &answer->revision,
-                               &call->refusal);
+        return register_create(call->interface->reg, call->bus->options.engine, change,
+                               &input->call, &answer->revision, &call->refusal);
 }
 
 static int master_create(BusCall *call) {
@@ -36,8 +36,8 @@ static int master_create(BusCall *call) {
 
 static int act_master_update(BusCall *call, Change *change, const Input *input, const void *subject,
                              Request *answer) {
-        return register_update(call->interface->reg, change, subject, &input->call,
-                               &answer->revision, &call->refusal);
+        return register_update(call->interface->reg, call->bus->options.engine, change, subject,
+                               &input->call, &answer->revision, &call->refusal);
 }
 
 static int code_read(BusCall *call, const char **ret) {

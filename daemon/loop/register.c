@@ -54,8 +54,11 @@ static int check_given(const Register *reg, const Call *call, unsigned mark, con
         return 0;
 }
 
-static int finish(const Register *reg, Change *change, const Call *call, Master *master,
-                  const Master *before, uint64_t *ret_revision, Refusal *refusal) {
+static int finish(const Register *reg, Change *change, const MasterStep *step,
+                  uint64_t *ret_revision) {
+        const Master *before = step->before;
+        const Call *call = step->call;
+        Master *master = step->record;
         int r;
 
         r = record_merge(reg->table->type, master, call->fields, &call->given);
@@ -65,7 +68,7 @@ static int finish(const Register *reg, Change *change, const Call *call, Master 
         master->changed_at = call->now;
         if (!before)
                 master->created_at = call->now;
-        r = reg->check(change_store(change), master, before, &call->given, refusal);
+        r = reg->check(step);
         if (r != 0)
                 return r;
         r = put_event(change, reg, call, master, before);
@@ -76,10 +79,15 @@ static int finish(const Register *reg, Change *change, const Call *call, Master 
         return r;
 }
 
-int register_create(const Register *reg, Change *change, const Call *call, uint64_t *ret_revision,
-                    Refusal *refusal) {
+int register_create(const Register *reg, const Engine *engine, Change *change, const Call *call,
+                    uint64_t *ret_revision, Refusal *refusal) {
         const Master *fields = call->fields;
         _cleanup_free_ Master *master = calloc(1, reg->table->type->size);
+        MasterStep step = { .engine = engine,
+                            .store = change_store(change),
+                            .record = master,
+                            .call = call,
+                            .refusal = refusal };
         Key key;
         int r;
 
@@ -95,15 +103,21 @@ int register_create(const Register *reg, Change *change, const Call *call, uint6
                               fields->code);
         r = store_check_reserve(change_store(change), refusal);
         if (r == 0)
-                r = finish(reg, change, call, master, NULL, ret_revision, refusal);
+                r = finish(reg, change, &step, ret_revision);
         record_done(reg->table->type, master);
         return r;
 }
 
-int register_update(const Register *reg, Change *change, const char *code, const Call *call,
-                    uint64_t *ret_revision, Refusal *refusal) {
+int register_update(const Register *reg, const Engine *engine, Change *change, const char *code,
+                    const Call *call, uint64_t *ret_revision, Refusal *refusal) {
         const RecordType *type = reg->table->type;
         _cleanup_free_ Master *before = calloc(1, type->size), *master = calloc(1, type->size);
+        MasterStep step = { .engine = engine,
+                            .store = change_store(change),
+                            .record = master,
+                            .before = before,
+                            .call = call,
+                            .refusal = refusal };
         Key key;
         int r;
 
@@ -126,7 +140,7 @@ int register_update(const Register *reg, Change *change, const char *code, const
         else
                 r = record_copy(type, master, before);
         if (r == 0) {
-                r = finish(reg, change, call, master, before, ret_revision, refusal);
+                r = finish(reg, change, &step, ret_revision);
                 record_done(type, master);
         }
         record_done(type, before);

@@ -7,6 +7,7 @@
 
 #include "base/refusal.h"
 #include "loop/actor.h"
+#include "loop/engine.h"
 #include "loop/kind.h"
 #include "record/record.h"
 #include "store/store.h"
@@ -29,23 +30,31 @@ typedef struct Master {
 
 #define HISTORY_KIND_OF_MASTER 128 /* plus the table's number */
 
+/* What a check sees, and may complete. */
+typedef struct MasterStep {
+        const Engine *engine;
+        Store *store;
+        void *record;       /* as it will be: what the call gives is in place already */
+        const void *before; /* as it was; NULL: a new one */
+        const Call *call;
+        Refusal *refusal;
+} MasterStep;
+
 typedef struct Register {
         const char *name; /* "unit" */
         const Table *table;
         Permission read, write;
         const ListPath *paths;
         size_t n_paths;
-        /* Completes and checks a record before it is written; before is NULL for a new one. 0, > 0
-         * refused, < 0. */
-        int (*check)(Store *store, void *record, const void *before, const FieldMask *given,
-                     Refusal *refusal);
+        /* Completes and checks a record before it is written. 0, > 0 refused, < 0. */
+        int (*check)(const MasterStep *entry);
         const char *doc;
 } Register;
 
 void master_key(const void *record, Key *key);
 
 /* 0 and the new revision, > 0 refused, < 0. */
-int register_create(const Register *reg, Change *change, const Call *call, uint64_t *ret_revision,
-                    Refusal *refusal);
-int register_update(const Register *reg, Change *change, const char *code, const Call *call,
+int register_create(const Register *reg, const Engine *engine, Change *change, const Call *call,
                     uint64_t *ret_revision, Refusal *refusal);
+int register_update(const Register *reg, const Engine *engine, Change *change, const char *code,
+                    const Call *call, uint64_t *ret_revision, Refusal *refusal);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "aftersales/limits.h"
+#include "base/zone.h"
 
 #define GIVEN               (FIELD_SETTABLE | FIELD_UPDATABLE)
 #define WARRANTY_MONTHS_MAX 600
@@ -96,19 +97,29 @@ const Table fault_table = {
         .key = master_key,
 };
 
-static int accept_any(Store *store _unused_, void *record _unused_, const void *before _unused_,
-                      const FieldMask *given _unused_, Refusal *refusal _unused_) {
+static int accept_any(const MasterStep *step _unused_) {
         return 0;
 }
 
-static int serial_check(Store *store, void *record, const void *before _unused_,
-                        const FieldMask *given _unused_, Refusal *refusal) {
-        const Serial *serial = record;
+/* Whoever has stored such a day in former times can still change the rest. */
+static bool is_sold_in_future(const MasterStep *step) {
+        const Serial *serial = step->record, *before = step->before;
+        int32_t day, second;
+
+        zone_local(engine_zone(step->engine), step->call->now / USEC_PER_SEC, &day, &second);
+        return serial->sold_on > day && !(before && before->sold_on == serial->sold_on);
+}
+
+static int serial_check(const MasterStep *step) {
+        const Serial *serial = step->record;
         Key key = key_of_code(serial->product);
 
-        if (!store_has(store, &product_table, &key))
-                return refuse(refusal, REFUSED_INVALID_VALUE, "product: there is no product %s",
-                              serial->product);
+        if (!store_has(step->store, &product_table, &key))
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "product: there is no product %s", serial->product);
+        if (is_sold_in_future(step))
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "sold_on: lies in the future; give the day on which it was sold");
         return 0;
 }
 

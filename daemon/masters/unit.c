@@ -205,17 +205,17 @@ static int check_circle(Store *store, const Unit *unit, Refusal *refusal) {
         return 0;
 }
 
-static int unit_check(Store *store, void *record, const void *before, const FieldMask *given,
-                      Refusal *refusal) {
-        Unit *unit = record;
+static int unit_check(const MasterStep *step) {
+        const FieldMask *given = &step->call->given;
+        Unit *unit = step->record;
         int r;
 
-        if (!before && !has_key(given, "active"))
+        if (!step->before && !has_key(given, "active"))
                 unit->active = true;
-        r = check_regions(unit->regions, refusal);
+        r = check_regions(unit->regions, step->refusal);
         if (r == 0 && unit->parent && has_key(given, "parent"))
-                r = check_circle(store, unit, refusal);
-        return r != 0 ? r : check_parent(store, unit, refusal);
+                r = check_circle(step->store, unit, step->refusal);
+        return r != 0 ? r : check_parent(step->store, unit, step->refusal);
 }
 
 static void prefix_parent(const void *filter, Key *key) {

@@ -61,9 +61,10 @@ static int write_master(ImportRow *row, bool exists) {
 
         if (r < 0)
                 return r;
-        r = exists ? register_update(options->reg, change, code, &row->call, &revision,
+        r = exists ? register_update(options->reg, row->engine, change, code, &row->call, &revision,
                                      &row->refusal)
-                   : register_create(options->reg, change, &row->call, &revision, &row->refusal);
+                   : register_create(options->reg, row->engine, change, &row->call, &revision,
+                                     &row->refusal);
         if (r == 0)
                 return import_apply(row, change, exists ? "update" : "create");
         change_drop(change);

@@ -85,7 +85,8 @@ static int add_unit(Filling *f, const char *code, const char *kind, const char *
         r = change_begin(f->store, &change);
         if (r == 0)
                 r = apply(f, change, "fill",
-                          register_create(&unit_register, change, &call, &revision, &f->refusal));
+                          register_create(&unit_register, f->engine, change, &call, &revision,
+                                          &f->refusal));
         unit_done(&unit);
         return r;
 }

@@ -371,6 +371,19 @@ class Input(ServiceTest):
         with self.refused("InvalidValue", "purchase_date", "future", unchanged=ticket):
             self.client.move("Update", ticket, purchase_date="2026-03-03")
 
+    def test_sold_in_the_future(self):
+        def create(code, day):
+            self.client.call("Serials", "Create", "a{sv}", variants(
+                {"code": code, "product": "AC-1", "sold_on": day}))
+        create("S-T", "2026-03-02")
+        with self.refused("InvalidValue", "sold_on", "future"):
+            create("S-F", "2026-03-03")
+        for code in ("S-T", "S-2"):
+            with self.refused("InvalidValue", "sold_on", "future"):
+                self.client.call("Serials", "Update", "sa{sv}", code,
+                                 variants({"sold_on": "2026-03-03"}))
+        self.client.call("Serials", "Update", "sa{sv}", "S-T", variants({"sold_by": "BJ-1"}))
+
     # -- pages --
 
     def test_limits(self):

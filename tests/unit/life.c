@@ -259,8 +259,8 @@ static int update_unit(World *world, Rng *rng) {
         r = change_begin(world->store, &change);
         if (r == 0)
                 r = apply(world, change, "update",
-                          register_update(&unit_register, change, PICK(rng, codes), &call,
-                                          &revision, &world->refusal));
+                          register_update(&unit_register, world->engine, change, PICK(rng, codes),
+                                          &call, &revision, &world->refusal));
         unit_done(&unit);
         return r;
 }

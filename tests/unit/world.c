@@ -282,7 +282,8 @@ void world_unit(World *world, const char *code, const char *kind, const char *pa
                         world_set(world, unit_table.type, &unit, &call.given, fields[i],
                                   fields[i + 1]);
         assert_int_equal(change_begin(world->store, &change), 0);
-        r = register_create(&unit_register, change, &call, &revision, &world->refusal);
+        r = register_create(&unit_register, world->engine, change, &call, &revision,
+                            &world->refusal);
         if (r > 0)
                 print_error("%s\n", world->refusal.text);
         assert_int_equal(finish(world, change, "unit", r), 0);
