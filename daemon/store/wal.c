@@ -7,8 +7,9 @@
 
 #include "base/digest.h"
 
-#define CRC_AT  4
-#define CRC_END 8 /* what the checksum covers begins here */
+#define PIECE_SIZE (64 * 1024) /* of the log, read at once */
+#define CRC_AT     4
+#define CRC_END    8 /* what the checksum covers begins here */
 
 static const uint8_t magic[4] = { 'A', 'f', 'W', 'L' };
 
@@ -118,18 +119,46 @@ bool wal_is_after(WalMedium *medium, uint64_t checkpoint) {
         return r < 0 || first >= checkpoint;
 }
 
+/* Whether a whole frame of this checkpoint begins somewhere in a piece of the log. 1, 0, negative
+ * errno. */
+static int look_in_piece(Wal *wal, uint64_t at, const uint8_t *piece, size_t size) {
+        WalFrame frame;
+
+        for (size_t i = 0; i < size; i += WAL_SECTOR) {
+                int r;
+
+                if (memcmp(piece + i, magic, sizeof(magic)) != 0)
+                        continue;
+                r = read_frame(wal, at + i, &frame);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+                if (r == 0 && frame.checkpoint == wal->checkpoint)
+                        return 1;
+        }
+        return 0;
+}
+
 /* Each frame was durable before the next was written: one that is whole behind one that is not
  * means that the latter was whole once. */
 static int look_behind(Wal *wal, uint64_t at) {
-        WalFrame frame;
+        const WalMediumOps *ops = wal->medium->ops;
+        uint8_t piece[PIECE_SIZE];
+        size_t step = sizeof(piece);
 
-        for (at += WAL_SECTOR; at + WAL_HEADER <= WAL_SIZE; at += WAL_SECTOR) {
-                int r = read_frame(wal, at, &frame);
+        at += WAL_SECTOR;
+        while (at < WAL_SIZE) {
+                size_t size = MIN(step, (size_t)(WAL_SIZE - at));
+                int r = ops->read(wal->medium, at, piece, size);
 
-                if (r == 0 && frame.checkpoint == wal->checkpoint)
-                        return -EUCLEAN;
-                if (r < 0 && r != -ENOENT)
-                        return r;
+                if (r == -ENODATA && step > WAL_SECTOR) {
+                        step = WAL_SECTOR; /* a file that is cut short: to its very end */
+                        continue;
+                }
+                if (r == 0)
+                        r = look_in_piece(wal, at, piece, size);
+                if (r != 0)
+                        return r == 1 ? -EUCLEAN : r == -ENODATA ? 0 : r;
+                at += size;
         }
         return 0;
 }
