@@ -12,10 +12,11 @@
  *
  * Fields have the names and forms that they have everywhere (transfer/value.h), numbers and flags
  * bare, lists as arrays; fields that are not given are left out. An enumeration's value that this
- * program has no name for is its number, and what a newer one stored beside is "_unknown", in
- * hexadecimal as are digests and journal records, whose bytes are chained. Of a journal record only
- * "stored" is read. The last line tells how many came before it and the SHA-256 over the digest of
- * the line before (nothing before the first) and the line with its end. */
+ * program has no name for is its number, as is an instant that no calendar has, and what a newer
+ * one stored beside is "_unknown", in hexadecimal as are digests and journal records, whose bytes
+ * are chained. Of a journal record only "stored" is read. The last line tells how many came before
+ * it and the SHA-256 over the digest of the line before (nothing before the first) and the line
+ * with its end. */
 
 #include <stdio.h>
 

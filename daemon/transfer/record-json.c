@@ -66,6 +66,22 @@ static json_object *list_to_json(const Field *field, const void *record) {
         return array;
 }
 
+static int read_instant(const Field *field, const char *text, int64_t *ret) {
+        Refusal refusal;
+
+        return field->type == FIELD_DATE ? field_parse_date(field, text, ret, &refusal)
+                                         : value_read_time(text, ret);
+}
+
+/* One that no calendar has is its number. */
+static json_object *instant_to_json(const Field *field, int64_t number, const char *text) {
+        int64_t again = 0;
+
+        return read_instant(field, text, &again) == 0 && again == number
+                       ? json_object_new_string(text)
+                       : json_object_new_int64(number);
+}
+
 static json_object *field_to_json(const Field *field, const void *record) {
         int64_t number = field->type == FIELD_TEXT || field->type == FIELD_LIST
                                  ? 0
@@ -88,10 +104,11 @@ static json_object *field_to_json(const Field *field, const void *record) {
                 return list_to_json(field, record);
         case FIELD_TIME:
         case FIELD_DATE:
+                return instant_to_json(field, number, value_text(field, record, buffer));
         case FIELD_TEXT:
                 break;
         }
-        return json_object_new_string(value_text(field, record, buffer));
+        return json_object_new_string(field_text(field, record));
 }
 
 static bool add_member(json_object *object, const char *name, json_object *value) {
@@ -180,11 +197,8 @@ static int read_text(const Field *field, json_object *value, void *record, Refus
         case FIELD_ENUM:
                 number = enum_value(field->names, text);
                 break;
-        case FIELD_DATE:
-                r = field_parse_date(field, text, &number, refusal);
-                break;
         default:
-                r = value_read_time(text, &number);
+                r = read_instant(field, text, &number);
         }
         if (r != 0 || number == 0)
                 return refuse_value(field, refusal);
@@ -215,11 +229,11 @@ static int read_field(const Field *field, json_object *value, void *record, Refu
         case FIELD_FLAG:
                 return read_number(field, value, record, refusal);
         case FIELD_ENUM:
+        case FIELD_TIME:
+        case FIELD_DATE:
                 if (json_object_is_type(value, json_type_int))
                         return read_number(field, value, record, refusal);
                 break;
-        case FIELD_TIME:
-        case FIELD_DATE:
         case FIELD_TEXT:
                 break;
         }

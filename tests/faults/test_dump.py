@@ -212,7 +212,7 @@ class Refused(DumpTest):
                 ({"state": "lost"}, "state: here belongs one of its names"),
                 ({"priority": None}, "priority: "),
                 ({"created_at": "yesterday"}, "created_at: here belongs a time"),
-                ({"created_at": 17}, "created_at: here belongs a time"),
+                ({"created_at": 1.7}, "created_at: here belongs a time"),
                 ({"phone": 17}, "phone: here belongs a text"),
                 ({"clocks": {}}, "clocks: here belongs an array"),
                 ({"clocks": [{"clock": "x"}]}, "clock: here belongs one of its names"),
