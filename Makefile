@@ -16,6 +16,7 @@ VARIANT ?= release
 CC_release = gcc
 CC_asan    = gcc
 CC_clang   = clang
+CC_fuzz    = clang
 CC         = $(CC_$(VARIANT))
 BUILD      = build/$(VARIANT)
 
@@ -42,10 +43,12 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold
            -Wno-sign-conversion -fno-common -Werror
 CFLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_clang   = $(CFLAGS_release)
+CFLAGS_fuzz    = $(CFLAGS_asan) -fsanitize=fuzzer-no-link
 CFLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS_release = -pie -Wl,-z,relro,-z,now
 LDFLAGS_clang   = $(LDFLAGS_release)
 LDFLAGS_asan    = -fsanitize=address,undefined
+LDFLAGS_fuzz    = $(LDFLAGS_asan)
 
 DAEMON_LIBS = libsystemd lmdb yaml-0.1 libgcrypt json-c
 # libcsv has no file for pkg-config.
@@ -137,6 +140,10 @@ $(BUILD)/tests/recorder.so: tests/crash/recorder.c tests/crash/log.h
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -fPIC -shared -o $@ $<
 
+$(BUILD)/tests/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz-%.o $(DAEMON_LIBRARY)
+	$(call say,LD,$@)
+	$(Q)$(link) -fsanitize=fuzzer $(DAEMON_LINK)
+
 $(BUILD)/tests/%: $(BUILD)/obj/tests/replay/%.o
 	$(call say,LD,$@)
 	$(Q)$(link) $(call pkg,libs,libsystemd json-c)
@@ -202,6 +209,17 @@ run-check:
 	  'demo boston311=$(if $(BOSTON),env DATA=$(BOSTON) bash tests/replay/demo.sh,echo skipped: no boston311 data here)' \
 	  'replay bpi2013=$(call replay,bpi2013,$(LOG_bpi2013))' \
 	  'replay helpdesk=$(call replay,helpdesk,$(LOG_helpdesk))'
+
+# Each target so many seconds; what it has found interesting is kept in build/fuzz/corpus.
+FUZZ_SECONDS ?= 600
+FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
+.PHONY: fuzz run-fuzz
+fuzz: packages-check
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz run-fuzz
+run-fuzz: $(FUZZERS:%=$(BUILD)/tests/%)
+	$(Q)for f in $(FUZZERS); do mkdir -p $(BUILD)/corpus/$$f && \
+	  $(BUILD)/tests/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	  -artifact_prefix=$(BUILD)/$$f- -print_final_stats=1 $(BUILD)/corpus/$$f || exit 1; done
 
 asan: packages-check
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests
