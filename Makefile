@@ -199,7 +199,7 @@ run-check:
 	  'model=$(PYTHON) -m unittest discover -s tests/model' \
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
-  'rows of files=$(PYTHON) tests/test_rows.py' \
+	  'rows of files=$(PYTHON) tests/test_rows.py' \
   'manual pages=$(PYTHON) tests/test_man.py' \
 	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus asan=env BUILD=build/asan $(PYTHON) -m unittest discover -s tests/bus' \

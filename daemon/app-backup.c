@@ -121,20 +121,6 @@ static int fail(int status, const char *path, const char *text) {
         return status;
 }
 
-/* Locked, so that two backups do not write into one file. */
-static int create_new(const char *path, int *ret) {
-        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-        if (fd < 0)
-                return -errno;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return -errno;
-        if (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
 static int copy_and_prove(App *app, int fd, const char *new_path, StoreFacts *facts) {
         Refusal why = {};
         int r = store_copy(app->store, fd);
@@ -154,13 +140,10 @@ static int back_up(App *app, const char *path) {
         _cleanup_close_ int fd = -1;
         char new_path[BACKUP_PATH_MAX];
         StoreFacts facts = {};
-        int r;
+        int r = file_begin(path, new_path, sizeof(new_path), &fd);
 
-        if (snprintf(new_path, sizeof(new_path), "%s.new", path) >= (int)sizeof(new_path))
-                return fail(EX_CANTCREAT, path, strerror(ENAMETOOLONG));
-        if (access(path, F_OK) == 0)
+        if (r == -EEXIST)
                 return fail(EX_CANTCREAT, path, "there is such a file already; name a new one");
-        r = create_new(new_path, &fd);
         if (r == -EWOULDBLOCK)
                 return fail(EX_TEMPFAIL, path, "another backup is being written to it");
         if (r < 0)
@@ -197,15 +180,11 @@ static int back_up_into(App *app, const char *directory) {
 }
 
 int app_backup(const AppOptions *options) {
-        _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options };
         size_t length;
         int r;
 
-        log_open(LOG_TO_STDERR, 0, LOG_WARNING);
-        r = digest_init();
-        if (r == 0)
-                r = app_load_policy(&app, &errors);
+        r = app_begin_beside(&app);
         if (r != 0) {
                 puts("failed the configuration cannot be loaded; --check-config says why");
                 return EX_CONFIG;

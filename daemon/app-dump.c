@@ -22,6 +22,11 @@ static int fail(int status, const char *path, const char *text) {
         return status;
 }
 
+/* Though not all of the store may have been readable. */
+static bool is_written(int status) {
+        return status == EXIT_SUCCESS || status == EXIT_FAILURE;
+}
+
 /* What could not be read is not in it, which must not pass for all. */
 static int tell(App *app, const DumpCounts *counts) {
         uint64_t damaged = store_damaged(app->store);
@@ -47,47 +52,44 @@ static int dump_to(App *app, FILE *file, const char *path) {
         return tell(app, &counts);
 }
 
-/* It appears whole, readable by nobody else: it has all customers in it. */
-static int dump_to_file(App *app, const char *path) {
-        char new_path[DUMP_PATH_MAX];
-        FILE *file;
-        int status, fd, r = 0;
+/* Locked by `fd` until it has its name. */
+static int write_new(App *app, int fd, const char *new_path, const char *path) {
+        FILE *file = fdopen(dup(fd), "w");
+        int status, r;
 
-        if (snprintf(new_path, sizeof(new_path), "%s.new", path) >= (int)sizeof(new_path))
-                return fail(EX_CANTCREAT, path, strerror(ENAMETOOLONG));
-        if (access(path, F_OK) == 0)
-                return fail(EX_CANTCREAT, path, "there is such a file already; name a new one");
-        fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        file = fd >= 0 ? fdopen(fd, "w") : NULL;
-        if (!file) {
-                r = -errno;
-                if (fd >= 0)
-                        close(fd);
-                return fail(EX_CANTCREAT, new_path, strerror(-r));
-        }
-        status = fchmod(fd, 0600) < 0 ? fail(EX_CANTCREAT, new_path, strerror(errno))
-                                      : dump_to(app, file, new_path);
-        if (status == EXIT_SUCCESS || status == EXIT_FAILURE)
-                r = fsync(fd) < 0 ? -errno : 0;
+        if (!file)
+                return fail(EX_OSERR, new_path, strerror(errno));
+        status = dump_to(app, file, new_path);
         fclose(file);
-        if (status != EXIT_SUCCESS && status != EXIT_FAILURE) {
-                unlink(new_path);
+        if (!is_written(status))
                 return status;
-        }
-        if (r == 0)
-                r = file_appear(new_path, path);
+        r = fsync(fd) < 0 ? -errno : file_appear(new_path, path);
         return r < 0 ? fail(EX_CANTCREAT, path, strerror(-r)) : status;
 }
 
+/* It appears whole, readable by nobody else: it has all customers in it. */
+static int dump_to_file(App *app, const char *path) {
+        _cleanup_close_ int fd = -1;
+        char new_path[DUMP_PATH_MAX];
+        int status, r = file_begin(path, new_path, sizeof(new_path), &fd);
+
+        if (r == -EEXIST)
+                return fail(EX_CANTCREAT, path, "there is such a file already; name a new one");
+        if (r == -EWOULDBLOCK)
+                return fail(EX_TEMPFAIL, path, "another dump is being written to it");
+        if (r < 0)
+                return fail(EX_CANTCREAT, new_path, strerror(-r));
+        status = write_new(app, fd, new_path, path);
+        if (!is_written(status))
+                unlink(new_path);
+        return status;
+}
+
 int app_dump(const AppOptions *options) {
-        _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options };
         int r;
 
-        log_open(LOG_TO_STDERR, 0, LOG_WARNING);
-        r = digest_init();
-        if (r == 0)
-                r = app_load_policy(&app, &errors);
+        r = app_begin_beside(&app);
         if (r != 0)
                 return fail(EX_CONFIG, options->config_path,
                             "it cannot be loaded; --check-config says why");

@@ -125,15 +125,13 @@ static void tell_failure(const Order *order, int r) {
 }
 
 int app_export(const AppOptions *options) {
-        _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options };
         Order order = { .options = { .write = write_file, .progress = tell_progress } };
         uint64_t rows = 0;
         int r;
 
-        log_open(LOG_TO_STDERR, 0, LOG_WARNING);
         signal(SIGPIPE, SIG_IGN);
-        r = app_load_policy(&app, &errors);
+        r = app_begin_beside(&app);
         if (r == 0)
                 r = app_open_store(&app, true);
         if (r != 0)

@@ -134,15 +134,11 @@ static int run_trial(App *app, Trial *trial) {
 }
 
 int app_try_import(const AppOptions *options) {
-        _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options };
         Trial trial = { .options = { .problem = tell_problem } };
         int r;
 
-        log_open(LOG_TO_STDERR, 0, LOG_WARNING);
-        r = digest_init();
-        if (r == 0)
-                r = app_load_policy(&app, &errors);
+        r = app_begin_beside(&app);
         if (r == 0)
                 r = app_open_trial(&app);
         if (r == 0)

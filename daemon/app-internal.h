@@ -35,6 +35,9 @@ void app_done(App *app);
 /* Policy, engine and access, from the configuration file: all or nothing is usable. 0,
  * CONFIG_REFUSED (see errors), negative errno. */
 int app_load_policy(App *app, ConfigErrors *errors);
+/* How a program beside the daemon begins: what is logged goes to standard error, the policy is
+ * there; --check-config says why it is not. 0, CONFIG_REFUSED, negative errno. */
+int app_begin_beside(App *app);
 int app_open_store(App *app, bool read_only);
 /* A new one, in a directory of its own. */
 int app_open_new(App *app, const char *directory);

@@ -233,14 +233,10 @@ static int restore_into(Restore *restore) {
 }
 
 static int put_in_place(const AppOptions *options, bool load) {
-        _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_(app_done) App app = { .options = options };
         int r;
 
-        log_open(LOG_TO_STDERR, 0, LOG_WARNING);
-        r = digest_init();
-        if (r == 0)
-                r = app_load_policy(&app, &errors);
+        r = app_begin_beside(&app);
         if (r != 0) {
                 fprintf(stderr,
                         "error: the configuration cannot be loaded; --check-config says why\n");

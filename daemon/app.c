@@ -67,11 +67,20 @@ void app_log_warnings(const ConfigMessages *messages) {
 }
 
 int app_load_policy(App *app, ConfigErrors *errors) {
-        int r = config_load(app->options->config_path, errors, &app->policy);
+        int r = digest_init();
 
+        if (r == 0)
+                r = config_load(app->options->config_path, errors, &app->policy);
         if (r == 0)
                 r = engine_new(app->policy, app_kinds, unit_find_recipient, errors, &app->engine);
         return r == 0 ? access_new(app->policy, errors, &app->access) : r;
+}
+
+int app_begin_beside(App *app) {
+        _cleanup_(config_errors_done) ConfigErrors errors = {};
+
+        log_open(LOG_TO_STDERR, 0, LOG_WARNING);
+        return app_load_policy(app, &errors);
 }
 
 static int load_policy(App *app, ConfigErrors *errors) {
@@ -85,11 +94,8 @@ static int load_policy(App *app, ConfigErrors *errors) {
 
 static int check_config(App *app) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
-        int r;
+        int r = load_policy(app, &errors);
 
-        if (digest_init() < 0)
-                return EXIT_FAILURE;
-        r = load_policy(app, &errors);
         print_messages(&errors.warnings, "warning");
         return r == 0 ? EXIT_SUCCESS : EX_CONFIG;
 }
@@ -207,9 +213,7 @@ int app_check_store(const AppOptions *options) {
         int r;
 
         log_open(LOG_TO_STDERR, 0, LOG_INFO);
-        r = digest_init();
-        if (r == 0)
-                r = load_policy(&app, &errors);
+        r = load_policy(&app, &errors);
         if (r != 0)
                 return EX_CONFIG;
         r = app_open_store(&app, true);
@@ -363,9 +367,7 @@ int app_run(const AppOptions *options) {
         int r;
 
         prctl(PR_SET_DUMPABLE, 0); /* no core with customers in it */
-        r = digest_init();
-        if (r == 0)
-                r = load_policy(&app, &errors);
+        r = load_policy(&app, &errors);
         if (r != 0)
                 return r < 0 ? EXIT_FAILURE : EX_CONFIG;
         log_open(options->log_target, app.policy->log_facility, app.policy->log_level);

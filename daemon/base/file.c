@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,32 @@ int file_directory(const char *path, char *ret, size_t size) {
                 return -ENAMETOOLONG;
         memcpy(ret, slash ? path : ".", length);
         ret[length] = '\0';
+        return 0;
+}
+
+/* Whoever had the lock before may have given the file its name meanwhile. */
+static bool has_name(int fd, const char *path) {
+        struct stat file, name;
+
+        return fstat(fd, &file) == 0 && lstat(path, &name) == 0 && file.st_dev == name.st_dev &&
+               file.st_ino == name.st_ino;
+}
+
+int file_begin(const char *path, char *ret_new_path, size_t size, int *ret) {
+        _cleanup_close_ int fd = -1;
+
+        if (snprintf(ret_new_path, size, "%s.new", path) >= (int)size)
+                return -ENAMETOOLONG;
+        if (access(path, F_OK) == 0)
+                return -EEXIST;
+        fd = open(ret_new_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return -errno;
+        if (!has_name(fd, ret_new_path))
+                return -EWOULDBLOCK;
+        if (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0)
+                return -errno;
+        *ret = TAKE_FD(fd);
         return 0;
 }
 

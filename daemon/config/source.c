@@ -156,11 +156,7 @@ int sources_digest(const ConfigErrors *errors, uint8_t ret[static DIGEST_SIZE]) 
         _cleanup_free_ char *all = NULL;
         size_t size = 0, used = 0;
         Digest digest;
-        int r;
 
-        r = digest_init();
-        if (r < 0)
-                return r;
         for (size_t i = 0; i < errors->n_sources; i++)
                 size += errors->sources[i].size + 1;
         all = malloc(MAX(size, (size_t)1));

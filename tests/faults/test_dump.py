@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dump and load: all of a store as text and back, exactly, whole or not at all."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -120,6 +121,24 @@ class Whole(DumpTest):
         there = self.dump()
         self.assertEqual(there.status, 73)
         self.assertIn("there is such a file already", there.said)
+
+    def test_two_at_once(self):
+        """Two do not write into one file."""
+        self.live()
+        new = self.path.with_name(self.path.name + ".new")
+        with open(new, "w") as first:
+            first.write("of another")
+            first.flush()
+            fcntl.flock(first, fcntl.LOCK_EX)
+            second = self.dump()
+            self.assertEqual(second.status, 75, second.said)
+            self.assertIn("another dump is being written", second.said)
+            self.assertEqual(new.read_text(), "of another")
+            self.assertFalse(self.path.exists())
+        third = self.dump()  # what was left behind is in nobody's way
+        self.assertEqual(third.status, 0, third.said)
+        self.assertEqual(rows_of(self.path)[-1]["end"], len(rows_of(self.path)) - 1)
+        self.assertFalse(new.exists())
 
     def test_over_a_store(self):
         self.live()
