@@ -321,6 +321,9 @@ int store_check(Store *store, ReportFault report, void *userdata, uint64_t *ret_
         Checking check = { .store = store, .report = report, .userdata = userdata };
         int r = store_begin_view(store);
 
+        if (store->without_log)
+                fault(&check, "log: it cannot be brought over the database, which is as of the "
+                              "last checkpoint");
         for (unsigned i = 0; r == 0 && i < store->n_tables; i++)
                 r = check_table(&check, store->tables[i]);
         if (r == 0)

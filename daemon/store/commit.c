@@ -418,13 +418,13 @@ int store_commit_whole(Store *store) {
 
 /* ---- opening ---- */
 
-static int refuse_wal(Refusal *why, const char *directory, const char *what, int r) {
+static int refuse_wal(Refusal *why, const char *directory, const char *what) {
         refuse(why, REFUSED_INTERNAL,
                "the write-ahead log %s/" WAL_NAME
                " %s: restore a backup, or put that file aside to "
                "go on without what it has",
                directory, what);
-        return r;
+        return -EBADMSG;
 }
 
 static int bring_log(Store *store, const char *directory, Refusal *why) {
@@ -432,10 +432,10 @@ static int bring_log(Store *store, const char *directory, Refusal *why) {
 
         if (r == -EUCLEAN)
                 return refuse_wal(why, directory,
-                                  "is damaged, and with it changes that were acknowledged", r);
+                                  "is damaged, and with it changes that were acknowledged");
         if (r == -EBADMSG)
                 return refuse_wal(why, directory,
-                                  "has changes of something that is damaged in the database", r);
+                                  "has changes of something that is damaged in the database");
         if (r < 0 || store_is_settled(store))
                 return r;
         if (!store->options.read_only)
@@ -464,8 +464,7 @@ int store_open_wal(Store *store, const StoreOptions *options, Refusal *why) {
                 return r;
         if (first > store->checkpoint)
                 return refuse_wal(why, options->directory,
-                                  "belongs to a newer state of the database than there is",
-                                  -EBADMSG);
+                                  "belongs to a newer state of the database than there is");
         r = bring_log(store, options->directory, why);
         if (options->trial || options->file) /* from now on it has no log */
                 store->wal = wal_free(store->wal);

@@ -52,5 +52,5 @@ void store_note_damage(Store *store, const char *where, Slice key, const char *w
 }
 
 uint64_t store_damaged(const Store *store) {
-        return store->n_damaged;
+        return store->n_damaged + store->without_log;
 }

@@ -86,8 +86,9 @@ struct Store {
         bool dead;           /* a transaction could not even begin, or the log is lost */
         bool open;           /* there is a batch */
         Amount batch;
-        int batch_error; /* why the batch cannot be committed any more */
-        Buffer frame;    /* the batch, for the log */
+        int batch_error;  /* why the batch cannot be committed any more */
+        Buffer frame;     /* the batch, for the log */
+        bool without_log; /* a looker's: there is one, which could not be brought over it */
         Change change;
         Buffer effects, journal;
         Plan plan;
@@ -104,7 +105,7 @@ int store_put_journal(Store *store, const JournalRecord *record, Slice stored);
 /* As store_commit(), for what was written past the journal: the log cannot carry it. */
 int store_commit_whole(Store *store);
 /* After the database was opened: brings what the log has over it. On failure the text says what to
- * do; -EUCLEAN: the log is damaged. */
+ * do; -EBADMSG: the log cannot be brought. */
 int store_open_wal(Store *store, const StoreOptions *options, Refusal *why);
 /* Says once that what stands at this key of a table or index is damaged, and counts it. */
 void store_note_damage(Store *store, const char *where, Slice key, const char *what);

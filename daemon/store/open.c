@@ -10,8 +10,6 @@
 #include "store/internal.h"
 #include "store/kv-overlay.h"
 
-#define LOOKS_MAX 5
-
 /* In database "meta": "aftersalesd" | version u32 | site u16. The rest of it: store/head.c. */
 static const char schema_magic[] = "aftersalesd";
 static const char schema_key[] = "schema";
@@ -258,6 +256,8 @@ static int open_beside(const StoreOptions *options, Store **ret, Refusal *why) {
                 /* A check above all must go on, and will tell. */
                 log_warning("%s; looking at the last checkpoint without it", why->text);
                 r = open_once(options, &store, why);
+                if (r == 0)
+                        store->without_log = true;
         }
         if (r == 0)
                 *ret = store;
@@ -265,17 +265,9 @@ static int open_beside(const StoreOptions *options, Store **ret, Refusal *why) {
 }
 
 int store_open(const StoreOptions *options, Store **ret, Refusal *why) {
-        int r = -EUCLEAN;
+        bool beside = (options->read_only || options->trial) && !options->file;
 
-        if (!options->read_only && !options->trial)
-                r = open_once(options, ret, why);
-        else if (options->file)
-                return open_once(options, ret, why);
-        /* What is being written while it is read may look damaged, but not time and again. */
-        else
-                for (int tries = 0; r == -EUCLEAN && tries < LOOKS_MAX; tries++)
-                        r = open_beside(options, ret, why);
-        return r == -EUCLEAN ? -EBADMSG : r;
+        return beside ? open_beside(options, ret, why) : open_once(options, ret, why);
 }
 
 Store *store_free(Store *store) {

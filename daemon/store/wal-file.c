@@ -10,6 +10,7 @@
 #include "store/wal.h"
 
 #define PIECE_SIZE (512 * 1024)
+#define LOOKS_MAX  5
 
 typedef struct WalFile {
         WalMedium medium;
@@ -157,6 +158,7 @@ static const WalMediumOps frozen_ops = {
 static int read_all(WalMedium *from, Buffer *to) {
         int r = 0;
 
+        buffer_reset(to);
         while (r == 0 && to->size < WAL_SIZE) {
                 uint8_t *piece = buffer_add(to, PIECE_SIZE);
 
@@ -169,6 +171,19 @@ static int read_all(WalMedium *from, Buffer *to) {
         return r == -ENODATA ? 0 : r;
 }
 
+/* A frame that is written just now may be read torn and the one behind it whole, as if it were
+ * damaged; but not time and again. */
+static int look(WalMedium *from, WalFrozen *frozen) {
+        int r = -EUCLEAN;
+
+        for (int looks = 0; r == -EUCLEAN && looks < LOOKS_MAX; looks++) {
+                r = read_all(from, &frozen->bytes);
+                if (r == 0)
+                        r = wal_prove(&frozen->medium);
+        }
+        return r == -EUCLEAN ? 0 : r;
+}
+
 int wal_file_freeze(const char *directory, WalMedium **ret) {
         WalMedium *from = NULL;
         WalFrozen *frozen;
@@ -177,14 +192,13 @@ int wal_file_freeze(const char *directory, WalMedium **ret) {
         if (!from)
                 return r;
         frozen = calloc(1, sizeof(*frozen));
-        r = frozen ? read_all(from, &frozen->bytes) : -ENOMEM;
+        if (frozen)
+                frozen->medium.ops = &frozen_ops;
+        r = frozen ? look(from, frozen) : -ENOMEM;
         free_file(from);
-        if (r < 0) {
-                if (frozen)
-                        free_frozen(&frozen->medium);
-                return r;
-        }
-        frozen->medium.ops = &frozen_ops;
-        *ret = &frozen->medium;
-        return 0;
+        if (r < 0 && frozen)
+                free_frozen(&frozen->medium);
+        if (r == 0)
+                *ret = &frozen->medium;
+        return r;
 }

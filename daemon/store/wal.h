@@ -48,7 +48,8 @@ struct WalMedium {
 
 /* The file in a directory, made when it is missing or too short: -ENOSPC without room for it. */
 int wal_file_open(const char *directory, WalMedium **ret);
-/* What it has at this moment, while somebody else may be writing it. -ENOENT: there is none. */
+/* What it has at this moment, while somebody else may be writing it: in order, unless it is in
+ * disorder for good. -ENOENT: there is none. */
 int wal_file_freeze(const char *directory, WalMedium **ret);
 
 typedef struct WalFrame {
@@ -77,6 +78,8 @@ int wal_first(Wal *wal, uint64_t *ret);
 /* The same of what is no log yet, and whether it may have something after that checkpoint. */
 int wal_peek(WalMedium *medium, uint64_t *ret);
 bool wal_is_after(WalMedium *medium, uint64_t checkpoint);
+/* Whether all of its frames are whole: 0, -EUCLEAN as wal_read(), other negative errno. */
+int wal_prove(WalMedium *medium);
 
 /* Hands over the frames of a checkpoint in their order; afterwards the next one goes behind them.
  * Ends with what the function gives if that is not 0. A frame that is not whole ends the log: it
