@@ -3,8 +3,6 @@
 /* A configuration from several files, and how it is shown. Every case writes policy.yaml and conf.d
  * into a directory of its own and loads them from there. */
 
-#include "config/config.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -17,6 +15,9 @@
 
 #include "base/digest.h"
 #include "base/macro.h"
+#include "config-case.h"
+
+#include "config-case.c"
 
 #define FILES_MAX 4
 #define NAME_SIZE 64
@@ -25,16 +26,10 @@ typedef struct TextFile {
         const char *name, *text;
 } TextFile;
 
-static char shipped_path[PATH_MAX], data_directory[PATH_MAX];
-
 /* ---- helpers ------------------------------------------------------------------------------- */
 
-static void write_file(const char *name, const char *text) {
-        FILE *file = fopen(name, "w");
-
-        assert_non_null(file);
-        assert_true(fputs(text, file) >= 0);
-        assert_int_equal(fclose(file), 0);
+static void write_text(const char *name, const char *text) {
+        write_file(name, text, strlen(text));
 }
 
 static char *dropin_path(const char *name, char buffer[static NAME_SIZE]) {
@@ -45,9 +40,9 @@ static char *dropin_path(const char *name, char buffer[static NAME_SIZE]) {
 static void write_all(const char *main, const TextFile *dropins, size_t n) {
         char path[NAME_SIZE];
 
-        write_file("policy.yaml", main);
+        write_text("policy.yaml", main);
         for (size_t i = 0; i < n && dropins[i].name; i++)
-                write_file(dropin_path(dropins[i].name, path), dropins[i].text);
+                write_text(dropin_path(dropins[i].name, path), dropins[i].text);
 }
 
 static void remove_all(const TextFile *dropins, size_t n) {
@@ -57,30 +52,7 @@ static void remove_all(const TextFile *dropins, size_t n) {
                 assert_int_equal(unlink(dropin_path(dropins[i].name, path)), 0);
 }
 
-static char *join(const ConfigMessages *messages) {
-        char *text = NULL;
-        size_t size;
-        FILE *stream = open_memstream(&text, &size);
-
-        for (size_t i = 0; i < messages->n; i++)
-                fprintf(stream, "%s\n", messages->list[i].text);
-        fclose(stream);
-        return text;
-}
-
-static Policy *load(const char *path) {
-        _cleanup_(config_errors_done) ConfigErrors errors = {};
-        _cleanup_free_ char *found = NULL;
-        Policy *policy = NULL;
-        int r = config_load(path, &errors, &policy);
-
-        found = join(&errors.errors);
-        assert_string_equal(found, "");
-        assert_int_equal(r, 0);
-        return policy;
-}
-
-static void assert_refused(const char *expected) {
+static void assert_refusal(const char *expected) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
         _cleanup_free_ char *found = NULL;
         Policy *policy = NULL;
@@ -93,7 +65,7 @@ static void assert_refused(const char *expected) {
 
 /* ---- merging ------------------------------------------------------------------------------- */
 
-#define LADDER "{rungs: [{to: owner, after: 0s}]"
+#define RUNGS "{rungs: [{to: owner, after: 0s}]"
 
 /* What a merged configuration shows, with a part of it that no other outcome has. */
 static void test_merge(_unused_ void **state) {
@@ -116,8 +88,8 @@ static void test_merge(_unused_ void **state) {
                 { "log: {level: err}\n",
                   { { "a.yaml", "log:\n  facility: user\n" } },
                   "log:\n  level: err  # policy.yaml:1\n  facility: user  # conf.d/a.yaml:2\n" },
-                { "ladders: {l: " LADDER ", warn_at: 10%}}\n",
-                  { { "a.yaml", "ladders: {l: {warn_at: 20%}, m: " LADDER "}}\n" } },
+                { "ladders: {l: " RUNGS ", warn_at: 10%}}\n",
+                  { { "a.yaml", "ladders: {l: {warn_at: 20%}, m: " RUNGS "}}\n" } },
                   "ladders:\n  l:\n    warn_at: 20%  # conf.d/a.yaml:1\n    rungs:\n      -\n"
                   "        to: owner  # policy.yaml:1\n        after: 0s  # policy.yaml:1\n"
                   "    repeat: 8h  # default\n  m:\n" },
@@ -220,7 +192,7 @@ static void test_errors(_unused_ void **state) {
                 { "roles: {r: []}\n",
                   { { "a.yaml", "access: [{user: root, role: q, scope: headquarters}]\n" } },
                   D "1:29: access[0].role: there is no role 'q'; write one of r\n" },
-                { "ladders: {l: " LADDER "}}\n",
+                { "ladders: {l: " RUNGS "}}\n",
                   { { "a.yaml",
                       "targets: {ticket: {repair: {normal: {ladder: l, visit: 1h}}}}\n" } },
                   D "1:29: targets.ticket.repair.normal: no calendar is given; write one here or "
@@ -229,7 +201,7 @@ static void test_errors(_unused_ void **state) {
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 write_all(cases[i].main, cases[i].dropins, FILES_MAX);
-                assert_refused(cases[i].errors);
+                assert_refusal(cases[i].errors);
                 remove_all(cases[i].dropins, FILES_MAX);
         }
 }
@@ -238,16 +210,16 @@ static void test_errors(_unused_ void **state) {
 
 /* What is no regular file is refused, and nobody waits for the other end of a pipe. */
 static void test_other_files(_unused_ void **state) {
-        write_file("policy.yaml", "site: 1\n");
-        write_file("elsewhere.yaml", "site: 2\n");
+        write_text("policy.yaml", "site: 1\n");
+        write_text("elsewhere.yaml", "site: 2\n");
         assert_int_equal(mkfifo("conf.d/a.yaml", 0600), 0);
         assert_int_equal(symlink("../elsewhere.yaml", "conf.d/b.yaml"), 0);
         assert_int_equal(mkdir("conf.d/c.yaml", 0700), 0);
-        write_file("conf.d/d\n.yaml", "site: 3\n");
-        assert_refused("policy.yaml: the directory conf.d beside it cannot be read: the name of a "
+        write_text("conf.d/d\n.yaml", "site: 3\n");
+        assert_refusal("policy.yaml: the directory conf.d beside it cannot be read: the name of a "
                        "file in it is no plain text; rename that file\n");
         assert_int_equal(unlink("conf.d/d\n.yaml"), 0);
-        assert_refused("conf.d/a.yaml: the file cannot be read: it is not a regular file\n"
+        assert_refusal("conf.d/a.yaml: the file cannot be read: it is not a regular file\n"
                        "conf.d/b.yaml: the file cannot be read: it is a symbolic link; write the "
                        "file itself here\n"
                        "conf.d/c.yaml: the file cannot be read: it is not a regular file\n");
@@ -258,14 +230,14 @@ static void test_other_files(_unused_ void **state) {
 static void test_directory(_unused_ void **state) {
         char path[NAME_SIZE], name[32];
 
-        write_file("policy.yaml", "site: 1\n");
+        write_text("policy.yaml", "site: 1\n");
         for (int i = 0; i <= CONFIG_DROPINS_MAX; i++) {
                 snprintf(name, sizeof(name), "%03d.yaml", i);
-                write_file(dropin_path(name, path), "site: 2\n");
+                write_text(dropin_path(name, path), "site: 2\n");
                 if (i == CONFIG_DROPINS_MAX - 1)
                         policy_free(load("policy.yaml"));
         }
-        assert_refused(
+        assert_refusal(
                 "policy.yaml: the directory conf.d beside it cannot be read: it has too many "
                 "files; write at most 64\n");
         for (int i = 0; i <= CONFIG_DROPINS_MAX; i++) {
@@ -274,8 +246,8 @@ static void test_directory(_unused_ void **state) {
         }
         assert_int_equal(rmdir("conf.d"), 0);
         policy_free(load("policy.yaml"));
-        write_file("conf.d", "site: 2\n");
-        assert_refused(
+        write_text("conf.d", "site: 2\n");
+        assert_refusal(
                 "policy.yaml: the directory conf.d beside it cannot be read: Not a directory\n");
         assert_int_equal(unlink("conf.d") + mkdir("conf.d", 0700), 0);
 }
@@ -294,9 +266,9 @@ static void test_digest(_unused_ void **state) {
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
                 Policy *policy;
 
-                write_file("policy.yaml", texts[i][0]);
+                write_text("policy.yaml", texts[i][0]);
                 if (texts[i][1])
-                        write_file("conf.d/a.yaml", texts[i][1]);
+                        write_text("conf.d/a.yaml", texts[i][1]);
                 policy = load("policy.yaml");
                 memcpy(digests[i], policy->digest, DIGEST_SIZE);
                 for (size_t j = 0; j < i; j++)
@@ -419,7 +391,7 @@ static void assert_shown(const char *path, const char *again) {
         for (size_t i = 0; i < ELEMENTS(policy->shown); i++) {
                 Policy *read;
 
-                write_file(again, policy->shown[i]);
+                write_text(again, policy->shown[i]);
                 read = load(again);
                 assert_same(policy, read);
                 policy_free(read);
@@ -496,23 +468,13 @@ static void test_shown_files(_unused_ void **state) {
 
 /* ---- frame --------------------------------------------------------------------------------- */
 
-static int enter_directory(_unused_ void **state) {
-        char directory[] = "/tmp/test-config-files.XXXXXX";
-
-        if (!realpath("conf/aftersalesd.yaml", shipped_path) ||
-            !realpath("tests/unit/config", data_directory) || digest_init() < 0)
-                return -1;
-        return mkdtemp(directory) && chdir(directory) == 0 ? mkdir("conf.d", 0700) : -1;
+static int enter_with_dropins(void **state) {
+        return enter_directory(state) == 0 ? mkdir("conf.d", 0700) : -1;
 }
 
-static int leave_directory(_unused_ void **state) {
-        char directory[PATH_MAX];
-
-        remove("policy.yaml");
+static int leave_with_dropins(void **state) {
         remove("elsewhere.yaml");
-        if (rmdir("conf.d") < 0 || !getcwd(directory, sizeof(directory)) || chdir("/") < 0)
-                return -1;
-        return rmdir(directory);
+        return rmdir("conf.d") == 0 ? leave_directory(state) : -1;
 }
 
 int main(void) {
@@ -523,5 +485,6 @@ int main(void) {
                 cmocka_unit_test(test_shown_files),
         };
 
-        return cmocka_run_group_tests_name("config files", tests, enter_directory, leave_directory);
+        return cmocka_run_group_tests_name("config files", tests, enter_with_dropins,
+                                           leave_with_dropins);
 }
