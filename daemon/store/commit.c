@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Making changes durable. A batch is applied in the transaction of the database that is open, and
- * committed to the write-ahead log; from time to time a checkpoint commits the transaction itself.
- * Whatever becomes of a transaction, the database as of the last checkpoint and the log over it
- * give what was committed: that is how a crash, and a batch that failed half-way, are undone.
+/* Making changes durable. A batch is applied in memory, over the database, and committed to the
+ * write-ahead log; from time to time a checkpoint brings what has gathered into the database, and
+ * the log begins anew. After a crash the database as of the last checkpoint and the log over it
+ * give what was committed.
  *
  *      apply -> apply -> commit (log) -> apply -> commit (log) -> ... -> checkpoint (database)
  */
@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "store/internal.h"
+#include "store/kv-gather.h"
 
 /* After so many changes, or bytes, in the log there is a checkpoint: more would hold up the call
  * that meets it longer and win nothing. */
@@ -26,35 +27,40 @@
 
 /* ---- transactions ---- */
 
-static int begin_writing(Store *store) {
+static int open_batch(Store *store) {
         int r;
 
         if (store->dead)
                 return -EIO;
-        if (store->mode == STORE_WRITING)
-                return 0;
         store_release(store);
         r = store->kv->ops->begin(store->kv, true);
-        store->dead = store->dead || r == -EIO;
+        store->dead = r == -EIO;
         if (r < 0)
                 return r;
         store->mode = STORE_WRITING;
-        store->kept = store->now;
+        store->batch = (Amount){};
+        store->batch_error = 0;
+        store->before = store->now;
+        wal_begin_frame(&store->frame);
         return 0;
 }
 
-static void end_writing(Store *store) {
-        if (store->mode == STORE_WRITING)
-                store->kv->ops->end(store->kv);
+static void close_batch(Store *store) {
+        store->kv->ops->commit(store->kv);
         store->mode = STORE_IDLE;
+        store->batch = (Amount){};
 }
 
-/* Back to an earlier position, but for what only this process knows. */
-static void go_back(Store *store, const Position *to) {
+/* Back to where it began, but for what is noted besides. */
+static void drop_batch(Store *store) {
         int64_t time_seen = store->now.head.time_seen;
         uint64_t published = store->now.head.published;
 
-        store->now = *to;
+        store->dead = store->dead || store->batch_error == -EIO;
+        store->kv->ops->end(store->kv);
+        store->mode = STORE_IDLE;
+        store->batch = (Amount){};
+        store->now = store->before;
         store->now.head.time_seen = time_seen;
         store->now.head.published = published;
 }
@@ -166,7 +172,8 @@ static uint64_t next_checkpoint(const Store *store) {
                                                           : sequence_first(epoch);
 }
 
-/* Makes durable all that the open transaction has; it is over in any case. */
+/* Brings all that has gathered into the database, the open batch included, and ends that, if it
+ * succeeds. */
 static int make_checkpoint(Store *store) {
         uint64_t before = store->checkpoint;
         int r = prune_journal(store);
@@ -174,22 +181,14 @@ static int make_checkpoint(Store *store) {
         store->checkpoint = next_checkpoint(store);
         if (r == 0)
                 r = store_save_head(store);
-        if (r == 0) {
-                store->mode = STORE_IDLE;
-                r = store->kv->ops->commit(store->kv);
-                if (r < 0) {
-                        /* Whatever the reason: if it hit the page that makes a commit valid, LMDB
-                         * is done for. */
-                        store_begin_view(store);
-                        store_release(store);
-                }
-        } else
-                end_writing(store);
+        if (r == 0)
+                r = kv_gather_write(store->kv);
         if (r < 0) {
                 store->checkpoint = before;
                 store->dead = store->dead || r == -EIO;
-                return store->dead ? -EIO : r;
+                return r;
         }
+        close_batch(store);
         store->logged = (Amount){};
         store->retry_at = 0;
         if (store->wal)
@@ -197,62 +196,16 @@ static int make_checkpoint(Store *store) {
         return 0;
 }
 
-static int replay_frame(void *userdata, const WalFrame *frame) {
-        Cursor cursor = cursor_over(frame->records);
-        Store *store = userdata;
-        int r = begin_writing(store);
-
-        store->batch = (Amount){};
-        while (r == 0 && cursor_left(&cursor) > 0) {
-                Slice stored = cursor_slice(&cursor);
-                JournalRecord record;
-
-                r = cursor.failed ? -EBADMSG : read_record(store, stored, &record);
-                if (r == 0)
-                        r = write_record(store, &record, stored);
-        }
-        store->logged.changes += store->batch.changes;
-        store->logged.bytes += store->batch.bytes;
-        store->batch = (Amount){};
-        buffer_reset(&store->frame);
-        if (r == 0)
-                store->now.head.time_seen = frame->time_seen;
-        if (r == 0)
-                store->now.head.published = frame->published;
-        return r;
-}
-
-/* Makes the transaction anew from the last checkpoint and the log, when it has got what no commit
- * stands for. If that fails this process knows no more what was committed; the next start does. */
-static void rebuild(Store *store) {
-        StoreHead noted = store->now.head;
-        int r = 0;
-
-        end_writing(store);
-        go_back(store, &store->kept);
-        if (store->logged.changes == 0 || store->dead)
-                return;
-        store->logged = (Amount){};
-        r = wal_read(store->wal, store->checkpoint, replay_frame, store);
-        store->now.head.time_seen = noted.time_seen;
-        store->now.head.published = noted.published;
-        if (r == 0)
-                return;
-        log_at(LOG_CRIT, "what was committed since the last checkpoint cannot be read back: %s",
-               strerror(-r));
-        store->dead = true;
-}
-
 /* In between two batches. */
 static int flush(Store *store) {
-        int r = begin_writing(store);
+        int r = open_batch(store);
 
         if (r < 0)
                 return r;
         r = make_checkpoint(store);
         if (r == 0)
                 return 0;
-        rebuild(store);
+        drop_batch(store);
         store->retry_at = store->logged.changes + CHECKPOINT_CHANGES;
         return store->dead ? -EIO : r;
 }
@@ -262,12 +215,12 @@ bool store_is_settled(const Store *store) {
 }
 
 int store_settle(Store *store) {
-        assert(!store->open);
+        assert(store->mode != STORE_WRITING);
         return store_is_settled(store) ? 0 : flush(store);
 }
 
 int store_flush(Store *store) {
-        assert(!store->open);
+        assert(store->mode != STORE_WRITING);
         return flush(store);
 }
 
@@ -310,24 +263,15 @@ static bool is_checkpoint_due(const Store *store) {
 int store_begin_batch(Store *store) {
         int r;
 
-        if (store->open)
+        if (store->mode == STORE_WRITING)
                 return 0;
         r = is_checkpoint_due(store) ? flush(store) : 0;
-        if (r == -EIO)
-                return r;
-        r = begin_writing(store); /* without room for a checkpoint the log goes on as it can */
-        if (r < 0)
-                return r;
-        store->open = true;
-        store->batch = (Amount){};
-        store->batch_error = 0;
-        store->before = store->now;
-        wal_begin_frame(&store->frame);
-        return 0;
+        /* Without room for a checkpoint the log goes on as it can. */
+        return r == -EIO ? r : open_batch(store);
 }
 
 bool store_has_batch(const Store *store) {
-        return store->open;
+        return store->mode == STORE_WRITING;
 }
 
 size_t store_batch_changes(const Store *store) {
@@ -338,25 +282,9 @@ size_t store_batch_bytes(const Store *store) {
         return store->batch.bytes;
 }
 
-/* Forgets the batch. What it has written can be taken back only with the whole transaction. */
-static void drop_batch(Store *store) {
-        bool wrote = store->batch.changes > 0 || store->batch_error < 0;
-
-        store->dead = store->dead || store->batch_error == -EIO;
-        store->open = false;
-        store->batch = (Amount){};
-        if (wrote || store->mode != STORE_WRITING)
-                rebuild(store);
-        else {
-                go_back(store, &store->before);
-                if (store_is_settled(store))
-                        end_writing(store);
-        }
-}
-
 void store_abort(Store *store) {
         assert(!store->change.open);
-        if (store->open)
+        if (store->mode == STORE_WRITING)
                 drop_batch(store);
 }
 
@@ -374,37 +302,33 @@ static int append_to_log(Store *store) {
 
         if (r == -ENOMEM)
                 return make_checkpoint(store);
-        if (r < 0) {
-                /* Perhaps the frame is there all the same, and then the batch has happened. A
-                 * checkpoint decides it, or nothing must be left of the frame. */
-                if (r == -ENOSPC)
-                        r = make_checkpoint(store);
-                if (r == -ENOSPC && wal_forget(store->wal) == 0)
-                        return r;
-                store->dead = store->dead || r < 0;
-                return r < 0 ? -EIO : 0;
+        if (r == 0) {
+                store->logged.changes += store->batch.changes;
+                store->logged.bytes += store->batch.bytes;
+                close_batch(store);
+                return 0;
         }
-        store->logged.changes += store->batch.changes;
-        store->logged.bytes += store->batch.bytes;
-        return 0;
+        /* Perhaps the frame is there all the same, and then the batch has happened. A checkpoint
+         * decides it, or nothing must be left of the frame. */
+        if (r == -ENOSPC)
+                r = make_checkpoint(store);
+        if (r == -ENOSPC && wal_forget(store->wal) == 0)
+                return r;
+        store->dead = store->dead || r < 0;
+        return r;
 }
 
 static int commit(Store *store, bool whole) {
         int r;
 
         assert(!store->change.open);
-        if (!store->open)
+        if (store->mode != STORE_WRITING)
                 return store->dead ? -EIO : 0;
         r = store->batch_error;
-        if (r < 0 || store->batch.changes == 0) { /* at worst every call was refused */
+        if (r == 0 && store->batch.changes > 0) /* else every call was refused */
+                r = whole || !can_log(store) ? make_checkpoint(store) : append_to_log(store);
+        if (store->mode == STORE_WRITING)
                 drop_batch(store);
-                return store->dead ? -EIO : r;
-        }
-        r = whole || !can_log(store) ? make_checkpoint(store) : append_to_log(store);
-        if (r < 0)
-                drop_batch(store);
-        store->open = false;
-        store->batch = (Amount){};
         return store->dead ? -EIO : r;
 }
 
@@ -427,6 +351,38 @@ static int refuse_wal(Refusal *why, const char *directory, const char *what) {
         return -EBADMSG;
 }
 
+static int replay_frame(void *userdata, const WalFrame *frame) {
+        Cursor cursor = cursor_over(frame->records);
+        Store *store = userdata;
+        int r = open_batch(store);
+
+        if (r < 0)
+                return r;
+        while (r == 0 && cursor_left(&cursor) > 0) {
+                Slice stored = cursor_slice(&cursor);
+                JournalRecord record;
+
+                r = cursor.failed ? -EBADMSG : read_record(store, stored, &record);
+                if (r == 0)
+                        r = write_record(store, &record, stored);
+        }
+        if (r < 0) {
+                drop_batch(store);
+                return r;
+        }
+        store->logged.changes += store->batch.changes;
+        store->logged.bytes += store->batch.bytes;
+        store->now.head.time_seen = frame->time_seen;
+        store->now.head.published = frame->published;
+        close_batch(store);
+        return 0;
+}
+
+/* For it the database is as it is. */
+static bool is_looking(const Store *store) {
+        return store->options.read_only && !store->options.trial;
+}
+
 static int bring_log(Store *store, const char *directory, Refusal *why) {
         int r = wal_read(store->wal, store->checkpoint, replay_frame, store);
 
@@ -436,7 +392,7 @@ static int bring_log(Store *store, const char *directory, Refusal *why) {
         if (r == -EBADMSG)
                 return refuse_wal(why, directory,
                                   "has changes of something that is damaged in the database");
-        if (r < 0 || store_is_settled(store))
+        if (r < 0 || store_is_settled(store) || is_looking(store))
                 return r;
         if (!store->options.read_only)
                 log_notice("%zu changes since the last checkpoint were brought from the "
@@ -456,17 +412,21 @@ int store_open_wal(Store *store, const StoreOptions *options, Refusal *why) {
                             "checkpoint now, which takes longer");
                 return 0;
         }
-        if (r == 0)
-                r = wal_new(medium, &store->wal);
-        if (r == 0)
-                r = wal_first(store->wal, &first);
+        if (r < 0)
+                return r;
+        r = wal_new(medium, &store->wal);
+        if (r < 0) {
+                medium->ops->free(medium);
+                return r;
+        }
+        r = wal_first(store->wal, &first);
         if (r < 0 && r != -ENOENT)
                 return r;
         if (first > store->checkpoint)
                 return refuse_wal(why, options->directory,
                                   "belongs to a newer state of the database than there is");
         r = bring_log(store, options->directory, why);
-        if (options->trial || options->file) /* from now on it has no log */
+        if (is_looking(store) || options->trial || options->file) /* from now on it has no log */
                 store->wal = wal_free(store->wal);
         return r;
 }

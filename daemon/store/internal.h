@@ -74,17 +74,13 @@ struct Store {
         uint32_t schema;
         bool old; /* an older schema is welcome */
         int64_t journal_keep;
-        /* The transaction that is open. That which writes gathers what the log has durably, and in
-         * the end the open batch. */
-        enum { STORE_IDLE, STORE_READING, STORE_WRITING } mode;
+        enum { STORE_IDLE, STORE_READING, STORE_WRITING } mode; /* a view, or a batch, is open */
         Position now;
         Position before;     /* as the open batch found it */
-        Position kept;       /* as of the last checkpoint, while a transaction writes */
         uint64_t checkpoint; /* its number */
         Amount logged;       /* what the log has since the last checkpoint */
         size_t retry_at;     /* after a checkpoint that failed: so many changes, and the next try */
         bool dead;           /* a transaction could not even begin, or the log is lost */
-        bool open;           /* there is a batch */
         Amount batch;
         int batch_error;  /* why the batch cannot be committed any more */
         Buffer frame;     /* the batch, for the log */

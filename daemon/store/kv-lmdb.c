@@ -170,11 +170,21 @@ static int lmdb_get(Kv *kv, unsigned db, Slice key, Slice *ret) {
         return r;
 }
 
+/* The cursor of a database, which stays where it was last: what is near is found at once. */
+static int get_cursor(LmdbKv *l, unsigned db, MDB_cursor **ret) {
+        int r = l->cursors[db] ? 0 : mdb_cursor_open(l->txn, l->dbis[db], &l->cursors[db]);
+
+        *ret = l->cursors[db];
+        return lmdb_errno(r);
+}
+
 static int lmdb_put(Kv *kv, unsigned db, Slice key, Slice value) {
         LmdbKv *l = (LmdbKv *)kv;
         MDB_val k = to_val(key), v = to_val(value);
+        MDB_cursor *cursor;
+        int r = get_cursor(l, db, &cursor);
 
-        return lmdb_errno(mdb_put(l->txn, l->dbis[db], &k, &v, 0));
+        return r < 0 ? r : lmdb_errno(mdb_cursor_put(cursor, &k, &v, 0));
 }
 
 static int lmdb_remove(Kv *kv, unsigned db, Slice key) {
@@ -219,15 +229,11 @@ static bool is_ordered(KvSeek how, Slice key, MDB_val found) {
 static int lmdb_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key, Slice *ret_value) {
         LmdbKv *l = (LmdbKv *)kv;
         MDB_val k = to_val(key), v;
-        MDB_cursor *cursor = l->cursors[db];
-        int r;
+        MDB_cursor *cursor;
+        int r = get_cursor(l, db, &cursor);
 
-        if (!cursor) {
-                r = mdb_cursor_open(l->txn, l->dbis[db], &l->cursors[db]);
-                if (r != 0)
-                        return lmdb_errno(r);
-                cursor = l->cursors[db];
-        }
+        if (r < 0)
+                return r;
         if (key.size == 0) /* LMDB takes no empty keys: from the very first, before the very last */
                 r = how == KV_BEFORE ? MDB_NOTFOUND : mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
         else if (how == KV_BEFORE)

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "store/internal.h"
+#include "store/kv-gather.h"
 #include "store/kv-overlay.h"
 
 /* In database "meta": "aftersalesd" | version u32 | site u16. The rest of it: store/head.c. */
@@ -119,7 +120,7 @@ static void add_tables(Store *store, const Table *const *tables) {
         }
 }
 
-static int open_trial(Store *store, KvLmdbOptions lmdb, Refusal *why) {
+static int open_trial(KvLmdbOptions lmdb, Kv **ret, Refusal *why) {
         Kv *below = NULL, *above = NULL;
         int r;
 
@@ -131,7 +132,7 @@ static int open_trial(Store *store, KvLmdbOptions lmdb, Refusal *why) {
         if (r == 0)
                 r = kv_lmdb_open(&lmdb, &above, why);
         if (r == 0)
-                r = kv_overlay_new(below, above, lmdb.n_databases, &store->kv);
+                r = kv_overlay_new(below, above, lmdb.n_databases, ret);
         if (r < 0 && below)
                 below->ops->free(below);
         if (r < 0 && above)
@@ -139,7 +140,7 @@ static int open_trial(Store *store, KvLmdbOptions lmdb, Refusal *why) {
         return r;
 }
 
-static int open_lmdb(Store *store, const StoreOptions *options, Refusal *why) {
+static int open_lmdb(Store *store, const StoreOptions *options, Kv **ret, Refusal *why) {
         const char *names[DB_FIRST_TABLE + STORE_TABLES_MAX + STORE_INDICES_MAX] = {
                 [DB_META] = "meta",
                 [DB_JOURNAL] = "journal",
@@ -162,11 +163,11 @@ static int open_lmdb(Store *store, const StoreOptions *options, Refusal *why) {
         for (unsigned i = 0; i < store->n_indices; i++)
                 names[n++] = store->indices[i]->name;
         lmdb.n_databases = n;
-        return options->trial ? open_trial(store, lmdb, why) : kv_lmdb_open(&lmdb, &store->kv, why);
+        return options->trial ? open_trial(lmdb, ret, why) : kv_lmdb_open(&lmdb, ret, why);
 }
 
 /* A store on a given Kv: filled on first use, in one transaction. */
-static int open_given(Store *store, Kv *kv, Refusal *why) {
+static int fill_given(Store *store, Kv *kv, Refusal *why) {
         Slice value;
         int r;
 
@@ -180,8 +181,14 @@ static int open_given(Store *store, Kv *kv, Refusal *why) {
         } else if (r == 0)
                 r = check_schema(kv, store, why);
         kv->ops->end(kv);
-        store->kv = kv;
         return r;
+}
+
+static int open_base(Store *store, const StoreOptions *options, Kv **ret, Refusal *why) {
+        if (!options->kv)
+                return open_lmdb(store, options, ret, why);
+        *ret = options->kv;
+        return fill_given(store, options->kv, why);
 }
 
 static bool has_wal(const StoreOptions *options) {
@@ -190,15 +197,23 @@ static bool has_wal(const StoreOptions *options) {
 }
 
 static int open_all(Store *store, const StoreOptions *options, Refusal *why) {
-        int r = options->kv ? open_given(store, options->kv, why) : open_lmdb(store, options, why);
+        Kv *base = NULL;
+        int r = open_base(store, options, &base, why);
 
+        if (r == 0)
+                r = kv_gather_new(base, DB_FIRST_TABLE + store->n_tables + store->n_indices,
+                                  &store->kv);
+        if (r < 0 && base)
+                base->ops->free(base);
         if (r == 0)
                 r = store_begin_view(store);
         if (r == 0)
                 r = store_load_head(store);
         store_release(store);
         if (r == 0 && has_wal(options))
-                r = store_open_wal(store, options, why);
+                return store_open_wal(store, options, why);
+        if (options->wal)
+                options->wal->ops->free(options->wal);
         return r;
 }
 
@@ -235,32 +250,19 @@ static int open_once(const StoreOptions *options, Store **ret, Refusal *why) {
  */
 static int open_beside(const StoreOptions *options, Store **ret, Refusal *why) {
         StoreOptions looking = *options;
-        WalMedium *log = NULL;
-        Store *store = NULL;
-        int r = wal_file_freeze(options->directory, &log);
+        int r = wal_file_freeze(options->directory, &looking.wal);
 
         why->code = 0;
         if (r < 0 && r != -ENOENT)
                 return refuse_open(why, r);
-        r = options->trial ? 0 : open_once(options, &store, why);
-        if (r == 0 && log && (!store || wal_is_after(log, store->checkpoint))) {
-                store = store_free(store);
-                looking.trial = true;
-                looking.wal = TAKE_PTR(log);
-        }
-        if (log)
-                log->ops->free(log);
-        if (r == 0 && !store)
-                r = open_once(&looking, &store, why);
-        if (r == -EBADMSG && looking.trial && !options->trial) {
-                /* A check above all must go on, and will tell. */
-                log_warning("%s; looking at the last checkpoint without it", why->text);
-                r = open_once(options, &store, why);
-                if (r == 0)
-                        store->without_log = true;
-        }
+        r = open_once(&looking, ret, why);
+        if (r != -EBADMSG || !looking.wal || options->trial)
+                return r;
+        /* A check above all must go on, and will tell. */
+        log_warning("%s; looking at the last checkpoint without it", why->text);
+        r = open_once(options, ret, why);
         if (r == 0)
-                *ret = store;
+                (*ret)->without_log = true;
         return r;
 }
 

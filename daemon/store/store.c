@@ -53,7 +53,7 @@ int store_begin_view(Store *store) {
         if (store->dead)
                 return -EIO;
         if (store->mode == STORE_WRITING) /* a spoiled one reads nothing any more */
-                return store->open ? store->batch_error : 0;
+                return store->batch_error;
         if (store->mode == STORE_READING)
                 return 0;
         r = store->kv->ops->begin(store->kv, false);

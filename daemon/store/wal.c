@@ -108,17 +108,6 @@ int wal_peek(WalMedium *medium, uint64_t *ret) {
         return r;
 }
 
-bool wal_is_after(WalMedium *medium, uint64_t checkpoint) {
-        uint8_t begin[sizeof(magic)];
-        uint64_t first = 0;
-        int r = wal_peek(medium, &first);
-
-        if (r == -ENOENT) /* nothing, or what must be looked at */
-                return medium->ops->read(medium, 0, begin, sizeof(begin)) == 0 &&
-                       memcmp(begin, magic, sizeof(magic)) == 0;
-        return r < 0 || first >= checkpoint;
-}
-
 /* Whether a whole frame of this checkpoint begins somewhere in a piece of the log. 1, 0, negative
  * errno. */
 static int look_in_piece(Wal *wal, uint64_t at, const uint8_t *piece, size_t size) {

@@ -75,9 +75,8 @@ Wal *wal_free(Wal *wal);
  * errno. */
 int wal_first(Wal *wal, uint64_t *ret);
 
-/* The same of what is no log yet, and whether it may have something after that checkpoint. */
+/* The same of what is no log yet. */
 int wal_peek(WalMedium *medium, uint64_t *ret);
-bool wal_is_after(WalMedium *medium, uint64_t checkpoint);
 /* Whether all of its frames are whole: 0, -EUCLEAN as wal_read(), other negative errno. */
 int wal_prove(WalMedium *medium);
 

@@ -296,7 +296,7 @@ static void step(Trial *trial) {
         Shelf *shelf = trial->shelf;
         int r = 0;
 
-        if (rng_one_in(&trial->rng, 10))
+        if (rng_one_in(&trial->rng, 5))
                 plan_failure(trial);
         for (uint64_t n = 1 + rng_below(&trial->rng, 4); r == 0 && n > 0; n--)
                 r = change_one(trial);

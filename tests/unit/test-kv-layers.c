@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* An overlay against a plain store that was given the same: whatever is asked of both, they answer
- * alike, and what lies below stays as it was. */
+/* A store over another one, an overlay or what gathers in memory, against a plain one that was
+ * given the same: whatever is asked of both, they answer alike. Below an overlay all stays as it
+ * was; below what gathers all stands in the end. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "kv-memory.c"
+#include "store/kv-gather.h"
 #include "store/kv-overlay.h"
 
 #define DATABASES 2
@@ -23,7 +25,7 @@
 #define ROUNDS    20
 
 typedef struct Pair {
-        Kv *overlay, *plain;
+        Kv *layered, *plain;
 } Pair;
 
 static Slice text_slice(const char *text) {
@@ -60,7 +62,7 @@ static void assert_same_slice(Slice a, Slice b) {
 
 static void same_get(Pair *pair, unsigned db, const char *key) {
         Slice a = {}, b = {};
-        int r = pair->overlay->ops->get(pair->overlay, db, text_slice(key), &a);
+        int r = pair->layered->ops->get(pair->layered, db, text_slice(key), &a);
 
         assert_int_equal(pair->plain->ops->get(pair->plain, db, text_slice(key), &b), r);
         if (r == 0)
@@ -69,7 +71,7 @@ static void same_get(Pair *pair, unsigned db, const char *key) {
 
 static void same_seek(Pair *pair, unsigned db, KvSeek how, const char *key) {
         Slice key_a = {}, value_a = {}, key_b = {}, value_b = {};
-        int r = pair->overlay->ops->seek(pair->overlay, db, how, text_slice(key), &key_a, &value_a);
+        int r = pair->layered->ops->seek(pair->layered, db, how, text_slice(key), &key_a, &value_a);
 
         assert_int_equal(
                 pair->plain->ops->seek(pair->plain, db, how, text_slice(key), &key_b, &value_b), r);
@@ -82,7 +84,7 @@ static void same_seek(Pair *pair, unsigned db, KvSeek how, const char *key) {
 static void same_count(Pair *pair, unsigned db) {
         uint64_t a = 1, b = 2;
 
-        assert_int_equal(pair->overlay->ops->count(pair->overlay, db, &a), 0);
+        assert_int_equal(pair->layered->ops->count(pair->layered, db, &a), 0);
         assert_int_equal(pair->plain->ops->count(pair->plain, db, &b), 0);
         assert_int_equal(a, b);
 }
@@ -96,28 +98,28 @@ static void same_write(Pair *pair, unsigned db, const char *key) {
                 slice = text_slice(value);
                 if (random() % 10 == 0)
                         slice.size = 0;
-                assert_int_equal(pair->overlay->ops->put(pair->overlay, db, text_slice(key), slice),
+                assert_int_equal(pair->layered->ops->put(pair->layered, db, text_slice(key), slice),
                                  0);
                 assert_int_equal(pair->plain->ops->put(pair->plain, db, text_slice(key), slice), 0);
         } else {
-                int r = pair->overlay->ops->remove(pair->overlay, db, text_slice(key));
+                int r = pair->layered->ops->remove(pair->layered, db, text_slice(key));
 
                 assert_int_equal(pair->plain->ops->remove(pair->plain, db, text_slice(key)), r);
         }
 }
 
 static void begin(Pair *pair, bool write) {
-        assert_int_equal(pair->overlay->ops->begin(pair->overlay, write), 0);
+        assert_int_equal(pair->layered->ops->begin(pair->layered, write), 0);
         assert_int_equal(pair->plain->ops->begin(pair->plain, write), 0);
 }
 
 static void finish(Pair *pair, bool write) {
         if (write && random() % 3) {
-                assert_int_equal(pair->overlay->ops->commit(pair->overlay), 0);
+                assert_int_equal(pair->layered->ops->commit(pair->layered), 0);
                 assert_int_equal(pair->plain->ops->commit(pair->plain), 0);
                 return;
         }
-        pair->overlay->ops->end(pair->overlay);
+        pair->layered->ops->end(pair->layered);
         pair->plain->ops->end(pair->plain);
 }
 
@@ -134,54 +136,107 @@ static void step(Pair *pair, bool write) {
         same_count(pair, db);
 }
 
-static void run_round(unsigned seed) {
+/* Sometimes there is no room for all of it: then nothing has happened. */
+static void write_gathered(Pair *pair, MemoryDisk *below) {
+        bool fails = random() % 3 == 0;
+        int r;
+
+        if (fails)
+                memory_disk_fail(below, random() % 2 ? MEMORY_WRITE : MEMORY_COMMIT, 1, -ENOSPC);
+        r = kv_gather_write(pair->layered);
+        memory_disk_fail(below, MEMORY_WRITE, 0, 0);
+        memory_disk_fail(below, MEMORY_COMMIT, 0, 0);
+        assert_true(r == 0 || (fails && r == -ENOSPC));
+}
+
+/* `gathers`: on that disk. */
+static void run_steps(Pair *pair, MemoryDisk *gathers) {
+        for (unsigned i = 0; i < STEPS / ROUNDS;) {
+                bool write = random() % 2;
+
+                begin(pair, write);
+                for (long n = random() % 40; n >= 0; n--, i++)
+                        step(pair, write);
+                finish(pair, write);
+                if (gathers && random() % 8 == 0)
+                        write_gathered(pair, gathers);
+        }
+}
+
+static void same_everywhere(Pair *pair) {
+        begin(pair, false);
+        for (unsigned db = 0; db < DATABASES; db++) {
+                same_count(pair, db);
+                for (unsigned i = 0; i < KEYS; i++) {
+                        char key[8];
+
+                        snprintf(key, sizeof(key), "k%u", i);
+                        same_get(pair, db, key);
+                }
+        }
+        finish(pair, false);
+}
+
+static void free_pair(Pair *pair) {
+        pair->layered->ops->free(pair->layered);
+        pair->plain->ops->free(pair->plain);
+}
+
+static void overlay_round(unsigned seed) {
         MemoryDisk *below = memory_disk_new(), *above = memory_disk_new(),
                    *plain = memory_disk_new();
         Pair pair = { .plain = open_filled(plain, seed) };
 
         assert_int_equal(kv_overlay_new(open_filled(below, seed), memory_disk_open(above),
-                                        DATABASES, &pair.overlay),
+                                        DATABASES, &pair.layered),
                          0);
-        for (unsigned i = 0; i < STEPS / ROUNDS;) {
-                bool write = random() % 2;
-
-                begin(&pair, write);
-                for (long n = random() % 40; n >= 0; n--, i++)
-                        step(&pair, write);
-                finish(&pair, write);
-        }
-        pair.overlay->ops->free(pair.overlay);
-        pair.plain->ops->free(pair.plain);
-        /* Below is as it was. */
+        run_steps(&pair, NULL);
+        free_pair(&pair);
         memory_disk_free(plain);
         plain = memory_disk_new();
-        pair = (Pair){ .overlay = memory_disk_open(below), .plain = open_filled(plain, seed) };
-        begin(&pair, false);
-        for (unsigned db = 0; db < DATABASES; db++) {
-                same_count(&pair, db);
-                for (unsigned i = 0; i < KEYS; i++) {
-                        char key[8];
-
-                        snprintf(key, sizeof(key), "k%u", i);
-                        same_get(&pair, db, key);
-                }
-        }
-        pair.overlay->ops->end(pair.overlay);
-        pair.plain->ops->end(pair.plain);
-        pair.overlay->ops->free(pair.overlay);
-        pair.plain->ops->free(pair.plain);
+        pair = (Pair){ .layered = memory_disk_open(below), .plain = open_filled(plain, seed) };
+        same_everywhere(&pair);
+        free_pair(&pair);
         memory_disk_free(below);
         memory_disk_free(above);
         memory_disk_free(plain);
 }
 
-static void test_same_as_a_plain_one(void **state _unused_) {
+static void gather_round(unsigned seed) {
+        MemoryDisk *below = memory_disk_new(), *plain = memory_disk_new();
+        Pair pair = { .plain = open_filled(plain, seed) };
+
+        assert_int_equal(kv_gather_new(open_filled(below, seed), DATABASES, &pair.layered), 0);
+        run_steps(&pair, below);
+        same_everywhere(&pair);
+        /* What an open transaction has written goes along. */
+        begin(&pair, true);
+        for (unsigned i = 0; i < 20; i++)
+                step(&pair, true);
+        assert_int_equal(kv_gather_write(pair.layered), 0);
+        assert_int_equal(pair.plain->ops->commit(pair.plain), 0);
+        pair.layered->ops->end(pair.layered);
+        free_pair(&pair);
+        pair = (Pair){ .layered = memory_disk_open(below), .plain = memory_disk_open(plain) };
+        same_everywhere(&pair);
+        free_pair(&pair);
+        memory_disk_free(below);
+        memory_disk_free(plain);
+}
+
+static void test_overlay(void **state _unused_) {
         for (unsigned round = 0; round < ROUNDS; round++)
-                run_round(20261126 + round);
+                overlay_round(20261126 + round);
+}
+
+static void test_gather(void **state _unused_) {
+        for (unsigned round = 0; round < ROUNDS; round++)
+                gather_round(20261127 + round);
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_as_a_plain_one) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_overlay),
+                                            cmocka_unit_test(test_gather) };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }
