@@ -10,11 +10,12 @@
 #   make man        writes the manual pages anew
 #   make install    honours DESTDIR and prefix; make uninstall takes away what it has put there
 #
-# VARIANT=release|asan|clang chooses the build; V=1 shows the commands.
+# VARIANT=release|asan|tsan|clang chooses the build; V=1 shows the commands.
 
 VARIANT ?= release
 CC_release = gcc
 CC_asan    = gcc
+CC_tsan    = gcc
 CC_clang   = clang
 CC_fuzz    = clang
 CC         = $(CC_$(VARIANT))
@@ -43,11 +44,13 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold
            -Wno-sign-conversion -fno-common -Werror
 CFLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_clang   = $(CFLAGS_release)
+CFLAGS_tsan    = -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_fuzz    = $(CFLAGS_asan) -fsanitize=fuzzer-no-link
 CFLAGS_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS_release = -pie -Wl,-z,relro,-z,now
 LDFLAGS_clang   = $(LDFLAGS_release)
 LDFLAGS_asan    = -fsanitize=address,undefined
+LDFLAGS_tsan    = -fsanitize=thread
 LDFLAGS_fuzz    = $(LDFLAGS_asan)
 
 DAEMON_LIBS = libsystemd lmdb yaml-0.1 libgcrypt json-c
@@ -179,7 +182,11 @@ check: packages-check
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)$(MAKE) --no-print-directory VARIANT=clang all tests
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests
+	$(Q)$(MAKE) --no-print-directory VARIANT=tsan $(THREADED)
 	$(Q)$(MAKE) --no-print-directory run-check
+
+# What has a thread.
+THREADED = build/tsan/tests/test-kv-layers
 
 PYTHON = /usr/bin/python3
 # A suite is a name and a command; tests/run.py adds up what they say.
@@ -194,6 +201,7 @@ run-check:
 	  '!lint cppcheck=$(MAKE) --no-print-directory lint-cppcheck' \
 	  '!lint clang-tidy=$(MAKE) --no-print-directory lint-tidy' \
 	  $(call units,,$(BUILD)) $(call units,asan ,build/asan) \
+	  $(foreach t,$(THREADED),'unit tsan $(notdir $(t))=$(t)') \
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
 	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash' \
 	  'model=$(PYTHON) -m unittest discover -s tests/model' \

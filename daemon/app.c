@@ -153,6 +153,7 @@ static int open_as(App *app, const char *file, bool read_only, bool trial) {
         options.read_only = read_only;
         options.old = !read_only;
         options.trial = trial;
+        options.background = !read_only && !file;
 
         if (!read_only && !file && mkdir(options.directory, 0700) < 0 && errno != EEXIST) {
                 r = -errno;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "base/log.h"
 
@@ -14,9 +15,10 @@
 struct Committer {
         Store *store;
         sd_event *event;
-        sd_event_source *source; /* runs once the bus has nothing more to hand over */
-        sd_event_source *settle; /* armed while the log has what the database has not */
-        int64_t since;           /* when the open batch was first seen; 0: none */
+        sd_event_source *source;  /* runs once the bus has nothing more to hand over */
+        sd_event_source *settle;  /* armed while the log has what the database has not */
+        sd_event_source *written; /* a checkpoint that was written beside */
+        int64_t since;            /* when the open batch was first seen; 0: none */
         CommitterCounts counts;
         bool failing;
         size_t n_watchers;
@@ -61,22 +63,28 @@ static int arm_settling(Committer *c) {
         return r < 0 ? r : sd_event_source_set_enabled(c->settle, SD_EVENT_ONESHOT);
 }
 
-int committer_settle(Committer *c) {
-        int r = committer_commit(c);
-
-        if (r < 0)
-                return r;
-        r = store_settle(c->store);
+static void take_result(Committer *c, int r) {
+        if (r == -EAGAIN) /* there will be one */
+                return;
         say_state(c, 1, r);
         judge(c, r);
-        return r;
+        arm_settling(c); /* again later, if there was no room */
 }
 
 static int on_settle(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         Committer *c = userdata;
 
-        committer_settle(c);
-        return arm_settling(c); /* again later, if there was no room */
+        if (committer_commit(c) == 0)
+                take_result(c, store_begin_checkpoint(c->store));
+        return 0;
+}
+
+static int on_written(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
+                      void *userdata) {
+        Committer *c = userdata;
+
+        take_result(c, store_end_checkpoint(c->store));
+        return 0;
 }
 
 int committer_commit(Committer *c) {
@@ -146,6 +154,9 @@ int committer_new(sd_event *event, Store *store, Committer **ret) {
                                        on_settle, c);
         if (r >= 0)
                 r = sd_event_source_set_enabled(c->settle, SD_EVENT_OFF);
+        if (r >= 0 && store_checkpoint_fd(store) >= 0)
+                r = sd_event_add_io(event, &c->written, store_checkpoint_fd(store), EPOLLIN,
+                                    on_written, c);
         if (r >= 0)
                 r = sd_event_add_defer(event, &c->source, on_idle, c);
         if (r >= 0)
@@ -165,6 +176,7 @@ Committer *committer_free(Committer *c) {
                 return NULL;
         sd_event_source_disable_unref(c->source);
         sd_event_source_disable_unref(c->settle);
+        sd_event_source_disable_unref(c->written);
         free(c);
         return NULL;
 }

@@ -40,10 +40,6 @@ int committer_touch(Committer *committer);
 /* Commits at once. 0 or negative errno; watchers know. */
 int committer_commit(Committer *committer);
 
-/* Commits, and sees to it that other processes see all of it now, not only after a while. 0 or
- * negative errno. */
-int committer_settle(Committer *committer);
-
 typedef struct CommitterCounts {
         uint64_t commits, changes;
 } CommitterCounts;

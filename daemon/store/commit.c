@@ -6,7 +6,10 @@
  * give what was committed.
  *
  *      apply -> apply -> commit (log) -> apply -> commit (log) -> ... -> checkpoint (database)
- */
+ *
+ * A thread can write the checkpoint beside (store/kv-gather.h), while what comes after it gathers
+ * and is logged already. It knows nothing but the entries that it writes; all else happens in the
+ * loop. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,8 +22,10 @@
 /* After so many changes, or bytes, in the log there is a checkpoint: more would hold up the call
  * that meets it longer and win nothing. */
 #define CHECKPOINT_CHANGES 1024
-#define CHECKPOINT_BYTES   (WAL_SIZE / 2)
+#define CHECKPOINT_BYTES   (WAL_AREA / 2)
 #define CHECKPOINT_SHARE   64 /* of the map: so small a part of it */
+/* While one is being written beside, so many more changes may wait for the next. */
+#define BACKLOG_CHANGES (4 * CHECKPOINT_CHANGES)
 /* For each change committed, so many journal records past their time are removed: the journal
  * shrinks faster than it grows, and no commit takes long. */
 #define PRUNE_PER_CHANGE 2
@@ -172,28 +177,42 @@ static uint64_t next_checkpoint(const Store *store) {
                                                           : sequence_first(epoch);
 }
 
+static int note_checkpoint(Store *store, uint64_t number) {
+        int r = prune_journal(store);
+
+        return r < 0 ? r : store_save_head(store, number);
+}
+
+/* What is logged from now on comes after it. */
+static void start_anew(Store *store, uint64_t number) {
+        store->checkpoint = number;
+        store->logged = (Amount){};
+        store->retry_at = 0;
+        if (store->wal)
+                wal_restart(store->wal, number);
+}
+
 /* Brings all that has gathered into the database, the open batch included, and ends that, if it
  * succeeds. */
 static int make_checkpoint(Store *store) {
-        uint64_t before = store->checkpoint;
-        int r = prune_journal(store);
+        uint64_t number = next_checkpoint(store);
+        int r = note_checkpoint(store, number);
 
-        store->checkpoint = next_checkpoint(store);
-        if (r == 0)
-                r = store_save_head(store);
         if (r == 0)
                 r = kv_gather_write(store->kv);
         if (r < 0) {
-                store->checkpoint = before;
                 store->dead = store->dead || r == -EIO;
                 return r;
         }
         close_batch(store);
-        store->logged = (Amount){};
-        store->retry_at = 0;
-        if (store->wal)
-                wal_restart(store->wal, store->checkpoint);
+        start_anew(store, number);
         return 0;
+}
+
+static int after_failure(Store *store, int r) {
+        store->dead = store->dead || r == -EIO;
+        store->retry_at = store->logged.changes + CHECKPOINT_CHANGES;
+        return store->dead ? -EIO : r;
 }
 
 /* In between two batches. */
@@ -206,12 +225,58 @@ static int flush(Store *store) {
         if (r == 0)
                 return 0;
         drop_batch(store);
-        store->retry_at = store->logged.changes + CHECKPOINT_CHANGES;
-        return store->dead ? -EIO : r;
+        return after_failure(store, r);
+}
+
+static int write_beside(Store *store) {
+        int r = kv_gather_freeze(store->kv);
+
+        return r < 0 ? after_failure(store, r) : -EAGAIN;
+}
+
+/* The same, but what has gathered is written beside. */
+static int freeze(Store *store) {
+        uint64_t number = next_checkpoint(store);
+        int r = open_batch(store);
+
+        if (r < 0)
+                return r;
+        r = note_checkpoint(store, number);
+        if (r < 0) {
+                drop_batch(store);
+                return after_failure(store, r);
+        }
+        close_batch(store);
+        start_anew(store, number);
+        return write_beside(store);
+}
+
+int store_begin_checkpoint(Store *store) {
+        bool is_full = store->logged.changes >= BACKLOG_CHANGES;
+        int r;
+
+        assert(store->mode != STORE_WRITING);
+        if (!store->options.background || !store->wal || kv_gather_fd(store->kv) < 0)
+                return flush(store);
+        r = kv_gather_thaw(store->kv, is_full);
+        if (r < 0)
+                return r == -EAGAIN ? r : after_failure(store, r);
+        /* What could not be written is first. */
+        return kv_gather_is_frozen(store->kv) ? write_beside(store) : freeze(store);
+}
+
+int store_end_checkpoint(Store *store) {
+        int r = kv_gather_thaw(store->kv, false);
+
+        return r < 0 && r != -EAGAIN ? after_failure(store, r) : r;
+}
+
+int store_checkpoint_fd(const Store *store) {
+        return store->options.background ? kv_gather_fd(store->kv) : -1;
 }
 
 bool store_is_settled(const Store *store) {
-        return store->logged.changes == 0;
+        return store->logged.changes == 0 && !kv_gather_is_frozen(store->kv);
 }
 
 int store_settle(Store *store) {
@@ -265,7 +330,7 @@ int store_begin_batch(Store *store) {
 
         if (store->mode == STORE_WRITING)
                 return 0;
-        r = is_checkpoint_due(store) ? flush(store) : 0;
+        r = is_checkpoint_due(store) ? store_begin_checkpoint(store) : 0;
         /* Without room for a checkpoint the log goes on as it can. */
         return r == -EIO ? r : open_batch(store);
 }
@@ -386,6 +451,7 @@ static bool is_looking(const Store *store) {
 static int bring_log(Store *store, const char *directory, Refusal *why) {
         int r = wal_read(store->wal, store->checkpoint, replay_frame, store);
 
+        store->checkpoint = store->wal->checkpoint;
         if (r == -EUCLEAN)
                 return refuse_wal(why, directory,
                                   "is damaged, and with it changes that were acknowledged");
@@ -404,7 +470,7 @@ static int bring_log(Store *store, const char *directory, Refusal *why) {
 
 int store_open_wal(Store *store, const StoreOptions *options, Refusal *why) {
         WalMedium *medium = options->wal;
-        uint64_t first = 0;
+        uint64_t newest = 0;
         int r = medium ? 0 : wal_file_open(options->directory, &medium);
 
         if (r == -ENOSPC) {
@@ -419,10 +485,10 @@ int store_open_wal(Store *store, const StoreOptions *options, Refusal *why) {
                 medium->ops->free(medium);
                 return r;
         }
-        r = wal_first(store->wal, &first);
+        r = wal_newest(medium, &newest);
         if (r < 0 && r != -ENOENT)
                 return r;
-        if (first > store->checkpoint)
+        if (newest > store->checkpoint + 1) /* that one may have been begun */
                 return refuse_wal(why, options->directory,
                                   "belongs to a newer state of the database than there is");
         r = bring_log(store, options->directory, why);

@@ -73,7 +73,7 @@ int store_load_head(Store *store) {
         return 0;
 }
 
-int store_save_head(Store *store) {
+int store_save_head(Store *store, uint64_t checkpoint) {
         _cleanup_(buffer_done) Buffer buffer = {};
         const StoreHead *head = &store->now.head;
         int r;
@@ -85,7 +85,7 @@ int store_save_head(Store *store) {
         buffer_put_u64(&buffer, (uint64_t)head->time);
         buffer_put_u64(&buffer, (uint64_t)head->time_seen);
         buffer_put_u64(&buffer, head->published);
-        buffer_put_u64(&buffer, store->checkpoint);
+        buffer_put_u64(&buffer, checkpoint);
         buffer_put_u32(&buffer, crc32c(0, buffer.data, buffer.size));
         if (buffer.error < 0)
                 return buffer.error;

@@ -77,7 +77,7 @@ struct Store {
         enum { STORE_IDLE, STORE_READING, STORE_WRITING } mode; /* a view, or a batch, is open */
         Position now;
         Position before;     /* as the open batch found it */
-        uint64_t checkpoint; /* its number */
+        uint64_t checkpoint; /* the newest that was begun */
         Amount logged;       /* what the log has since the last checkpoint */
         size_t retry_at;     /* after a checkpoint that failed: so many changes, and the next try */
         bool dead;           /* a transaction could not even begin, or the log is lost */
@@ -107,7 +107,7 @@ int store_open_wal(Store *store, const StoreOptions *options, Refusal *why);
 void store_note_damage(Store *store, const char *where, Slice key, const char *what);
 /* The head row of the meta database, within a transaction. */
 int store_load_head(Store *store);
-int store_save_head(Store *store);
+int store_save_head(Store *store, uint64_t checkpoint);
 /* Notes the version of the schema there. */
 int store_put_schema(Store *store, uint32_t version);
 unsigned table_position(const Store *store, const Table *table);

@@ -3,8 +3,12 @@
 #include "store/kv-gather.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "store/map.h"
 
@@ -18,12 +22,28 @@ typedef struct Undo {
         size_t room;
 } Undo;
 
+/* The entries of all databases. */
+typedef struct Layer {
+        Map *maps;
+        Arena arena;
+} Layer;
+
+/* What is written beside: the loop only reads it meanwhile. */
+typedef struct Frozen {
+        Layer layer;
+        Kv *writer; /* the base, for the thread; NULL: it cannot be written by one */
+        pthread_t thread;
+        bool running, holds; /* the thread; something that is not known to be in the base */
+        int fd;              /* tells that there is a result */
+        int result;
+} Frozen;
+
 typedef struct GatherKv {
         Kv kv;
         Kv *base;
         unsigned n_databases;
-        Map *maps;
-        Arena arena;
+        Layer layer; /* the newest */
+        Frozen frozen;
         bool open, writing; /* a transaction, one that writes */
         uint64_t batch;     /* counts those that write */
         Undo *undo;
@@ -44,7 +64,7 @@ static int gather_begin(Kv *kv, bool write) {
         g->open = true;
         g->writing = write;
         g->batch += write;
-        g->before = g->arena.at;
+        g->before = g->layer.arena.at;
         return 0;
 }
 
@@ -67,7 +87,7 @@ static void take_back(GatherKv *g, const Undo *undo) {
         Entry *entry = undo->entry;
 
         if (undo->made) {
-                map_take_out(&g->maps[undo->db], entry);
+                map_take_out(&g->layer.maps[undo->db], entry);
                 return;
         }
         entry->value = undo->value;
@@ -81,7 +101,7 @@ static void gather_end(Kv *kv) {
         if (g->writing) {
                 while (g->n_undo > 0)
                         take_back(g, &g->undo[--g->n_undo]);
-                arena_rewind(&g->arena, g->before);
+                arena_rewind(&g->layer.arena, g->before);
         }
         close_transaction(g);
 }
@@ -106,7 +126,7 @@ static int touch(GatherKv *g, unsigned db, Slice key, Entry **ret) {
 
         if (r < 0)
                 return r;
-        entry = map_add(&g->maps[db], &g->arena, key);
+        entry = map_add(&g->layer.maps[db], &g->layer.arena, key);
         if (!entry)
                 return -ENOMEM;
         if (entry->batch != g->batch) {
@@ -125,12 +145,24 @@ static int touch(GatherKv *g, unsigned db, Slice key, Entry **ret) {
 
 /* ---- entries ---- */
 
-static int gather_get(Kv *kv, unsigned db, Slice key, Slice *ret) {
-        GatherKv *g = (GatherKv *)kv;
-        const Entry *entry = map_find(&g->maps[db], key);
+/* What lies below the newest layer. */
+static int get_below(GatherKv *g, unsigned db, Slice key, Slice *ret) {
+        const Entry *entry = g->frozen.holds ? map_find(&g->frozen.layer.maps[db], key) : NULL;
 
         if (!entry)
                 return g->base->ops->get(g->base, db, key, ret);
+        if (entry->removed)
+                return -ENOENT;
+        *ret = entry->value;
+        return 0;
+}
+
+static int gather_get(Kv *kv, unsigned db, Slice key, Slice *ret) {
+        GatherKv *g = (GatherKv *)kv;
+        const Entry *entry = map_find(&g->layer.maps[db], key);
+
+        if (!entry)
+                return get_below(g, db, key, ret);
         if (entry->removed)
                 return -ENOENT;
         *ret = entry->value;
@@ -141,7 +173,7 @@ static int set_value(GatherKv *g, Entry *entry, Slice value) {
         uint8_t *place = (uint8_t *)entry->value.data;
 
         if (value.size > entry->room || !place) {
-                place = arena_take(&g->arena, MAX(value.size, (size_t)1));
+                place = arena_take(&g->layer.arena, MAX(value.size, (size_t)1));
                 if (!place)
                         return -ENOMEM;
                 entry->room = value.size;
@@ -191,36 +223,87 @@ static int compare(Slice a, Slice b) {
         return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+/* What a walk comes to next. */
+typedef struct Found {
+        bool found, removed;
+        Slice key, value;
+} Found;
+
+/* Takes another find if it comes first; of the same key that above hides the one below. */
+static void take_first(Found *first, KvSeek how, const Found *below) {
+        int order = !below->found ? -1 : !first->found ? 1 : compare(first->key, below->key);
+
+        if (how == KV_BEFORE && below->found && first->found)
+                order = -order;
+        if (order > 0)
+                *first = *below;
+}
+
+static Found seek_layer(const Layer *layer, unsigned db, KvSeek how, Slice key) {
+        const Entry *entry = map_seek(&layer->maps[db], how, key);
+
+        return entry ? (Found){ true, entry->removed, entry->key, entry->value } : (Found){};
+}
+
+static int seek_base(GatherKv *g, unsigned db, KvSeek how, Slice key, Found *ret) {
+        int r = g->base->ops->seek(g->base, db, how, key, &ret->key, &ret->value);
+
+        ret->found = r == 0;
+        return r == -ENOENT ? 0 : r;
+}
+
 static int gather_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key,
                        Slice *ret_value) {
         GatherKv *g = (GatherKv *)kv;
 
         for (;;) {
-                const Entry *above = map_seek(&g->maps[db], how, key);
-                Slice below_key = {}, below_value = {};
-                int r = g->base->ops->seek(g->base, db, how, key, &below_key, &below_value), order;
+                Found first = seek_layer(&g->layer, db, how, key), below = {};
+                int r = seek_base(g, db, how, key, &below);
 
-                if (r < 0 && r != -ENOENT)
+                if (r < 0)
                         return r;
-                if (r < 0 && !above)
+                if (g->frozen.holds) {
+                        Found frozen = seek_layer(&g->frozen.layer, db, how, key);
+
+                        take_first(&first, how, &frozen);
+                }
+                take_first(&first, how, &below);
+                if (!first.found)
                         return -ENOENT;
-                /* Of the same key what is above hides what is below. */
-                order = r < 0 ? -1 : !above ? 1 : compare(above->key, below_key);
-                if (how == KV_BEFORE && above && r == 0)
-                        order = -order;
-                if (order > 0) {
-                        *ret_key = below_key;
-                        *ret_value = below_value;
+                if (!first.removed) {
+                        *ret_key = first.key;
+                        *ret_value = first.value;
                         return 0;
                 }
-                if (!above->removed) {
-                        *ret_key = above->key;
-                        *ret_value = above->value;
-                        return 0;
-                }
-                key = above->key; /* removed: on from there */
+                key = first.key; /* removed: on from there */
                 how = how == KV_BEFORE ? KV_BEFORE : KV_AFTER;
         }
+}
+
+typedef int (*GetBelow)(GatherKv *g, unsigned db, Slice key, Slice *ret);
+
+static int get_base(GatherKv *g, unsigned db, Slice key, Slice *ret) {
+        return g->base->ops->get(g->base, db, key, ret);
+}
+
+/* How many entries more than there are below. */
+static int count_layer(GatherKv *g, const Layer *layer, unsigned db, GetBelow get,
+                       uint64_t *count) {
+        int r = 0;
+
+        for (const Entry *entry = layer->maps[db].first[0]; r == 0 && entry;
+             entry = entry->next[0]) {
+                Slice value;
+
+                r = get(g, db, entry->key, &value);
+                if (r == 0 && entry->removed)
+                        (*count)--;
+                if (r == -ENOENT) {
+                        *count += !entry->removed;
+                        r = 0;
+                }
+        }
+        return r;
 }
 
 static int gather_count(Kv *kv, unsigned db, uint64_t *ret) {
@@ -228,16 +311,10 @@ static int gather_count(Kv *kv, unsigned db, uint64_t *ret) {
         uint64_t count;
         int r = g->base->ops->count(g->base, db, &count);
 
-        for (const Entry *entry = g->maps[db].first[0]; r == 0 && entry; entry = entry->next[0]) {
-                Slice value;
-                bool is_below;
-
-                r = g->base->ops->get(g->base, db, entry->key, &value);
-                is_below = r == 0;
-                if (r == -ENOENT)
-                        r = 0;
-                count += !entry->removed - is_below;
-        }
+        if (r == 0 && g->frozen.holds)
+                r = count_layer(g, &g->frozen.layer, db, get_base, &count);
+        if (r == 0)
+                r = count_layer(g, &g->layer, db, get_below, &count);
         if (r == 0)
                 *ret = count;
         return r;
@@ -245,53 +322,136 @@ static int gather_count(Kv *kv, unsigned db, uint64_t *ret) {
 
 /* ---- checkpoints ---- */
 
-static void forget(GatherKv *g) {
+static void empty_layer(const GatherKv *g, Layer *layer) {
         for (unsigned db = 0; db < g->n_databases; db++)
-                map_init(&g->maps[db]);
-        arena_rewind(&g->arena, (ArenaMark){});
-        g->before = g->arena.at;
-        g->n_undo = 0;
+                map_init(&layer->maps[db]);
+        arena_rewind(&layer->arena, (ArenaMark){});
 }
 
-static int write_map(GatherKv *g, unsigned db) {
-        const KvOps *ops = g->base->ops;
+static int write_map(Kv *base, unsigned db, const Map *map) {
         int r = 0;
 
-        for (const Entry *entry = g->maps[db].first[0]; r == 0 && entry; entry = entry->next[0]) {
-                r = entry->removed ? ops->remove(g->base, db, entry->key)
-                                   : ops->put(g->base, db, entry->key, entry->value);
+        for (const Entry *entry = map->first[0]; r == 0 && entry; entry = entry->next[0]) {
+                r = entry->removed ? base->ops->remove(base, db, entry->key)
+                                   : base->ops->put(base, db, entry->key, entry->value);
                 if (r == -ENOENT && entry->removed)
                         r = 0; /* it came and went in between */
         }
         return r;
 }
 
-int kv_gather_write(Kv *kv) {
-        GatherKv *g = (GatherKv *)kv;
-        const KvOps *ops = g->base->ops;
-        int r;
+/* In one transaction; the older layer, which may be none, first. */
+static int write_layers(const GatherKv *g, Kv *base, const Layer *older, const Layer *newer) {
+        int r = base->ops->begin(base, true);
 
-        if (g->open)
-                ops->end(g->base);
-        r = ops->begin(g->base, true);
-        if (r == 0) {
-                for (unsigned db = 0; r == 0 && db < g->n_databases; db++)
-                        r = write_map(g, db);
+        if (r < 0)
+                return r;
+        for (unsigned db = 0; r == 0 && db < g->n_databases; db++) {
+                if (older)
+                        r = write_map(base, db, &older->maps[db]);
                 if (r == 0)
-                        r = ops->commit(g->base);
-                else
-                        ops->end(g->base);
+                        r = write_map(base, db, &newer->maps[db]);
         }
         if (r == 0)
-                forget(g);
-        if (g->open) {
-                /* That a commit has spoiled the base for good shows only now. */
-                int again = ops->begin(g->base, false);
-
-                g->open = again == 0;
-                r = r == 0 || again == -EIO ? again : r;
-        }
+                return base->ops->commit(base);
+        base->ops->end(base);
         return r;
+}
+
+/* That a commit has spoiled the base for good shows only when it is read. */
+static int read_again(GatherKv *g, int r) {
+        int again = g->base->ops->begin(g->base, false);
+
+        if (again == 0 && !g->open)
+                g->base->ops->end(g->base);
+        g->open = g->open && again == 0;
+        return r == 0 || again == -EIO ? again : r;
+}
+
+int kv_gather_write(Kv *kv) {
+        GatherKv *g = (GatherKv *)kv;
+        int r;
+
+        kv_gather_thaw(kv, true); /* what that could not write is written here */
+        if (g->open)
+                g->base->ops->end(g->base);
+        r = write_layers(g, g->base, g->frozen.holds ? &g->frozen.layer : NULL, &g->layer);
+        if (r == 0) {
+                empty_layer(g, &g->frozen.layer);
+                empty_layer(g, &g->layer);
+                g->frozen.holds = false;
+                g->before = g->layer.arena.at;
+                g->n_undo = 0;
+        }
+        return r == 0 && !g->open ? 0 : read_again(g, r);
+}
+
+static void *write_frozen(void *userdata) {
+        GatherKv *g = userdata;
+
+        g->frozen.result = write_layers(g, g->frozen.writer, NULL, &g->frozen.layer);
+        eventfd_write(g->frozen.fd, 1);
+        return NULL;
+}
+
+/* Signals are the loop's. */
+static int start_thread(GatherKv *g) {
+        sigset_t all, before;
+        int r;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&g->frozen.thread, NULL, write_frozen, g);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return r == 0 ? 0 : -ENOMEM;
+}
+
+int kv_gather_freeze(Kv *kv) {
+        GatherKv *g = (GatherKv *)kv;
+        int r;
+
+        assert(!g->open && !g->frozen.running);
+        if (!g->frozen.writer)
+                return -EOPNOTSUPP;
+        if (!g->frozen.holds) {
+                Layer empty = g->frozen.layer;
+
+                g->frozen.layer = g->layer;
+                g->layer = empty;
+                g->frozen.holds = true;
+        }
+        r = start_thread(g);
+        g->frozen.running = r == 0;
+        return r;
+}
+
+int kv_gather_thaw(Kv *kv, bool wait) {
+        GatherKv *g = (GatherKv *)kv;
+        Frozen *frozen = &g->frozen;
+        eventfd_t n;
+
+        if (!frozen->running)
+                return 0;
+        if (eventfd_read(frozen->fd, &n) < 0 && !wait)
+                return -EAGAIN;
+        pthread_join(frozen->thread, NULL);
+        eventfd_read(frozen->fd, &n); /* if it was waited for */
+        frozen->running = false;
+        if (frozen->result == 0) {
+                frozen->holds = false;
+                empty_layer(g, &frozen->layer);
+        }
+        if (g->open) /* see the base as it is now */
+                g->base->ops->end(g->base);
+        return read_again(g, frozen->result);
+}
+
+bool kv_gather_is_frozen(const Kv *kv) {
+        return ((const GatherKv *)kv)->frozen.holds;
+}
+
+int kv_gather_fd(const Kv *kv) {
+        return ((const GatherKv *)kv)->frozen.fd;
 }
 
 /* ---- the rest is the base's ---- */
@@ -314,16 +474,27 @@ static KvRoom gather_room(Kv *kv) {
         return base->ops->room ? base->ops->room(base) : KV_ROOM_ENOUGH;
 }
 
+static void free_layer(Layer *layer) {
+        arena_rewind(&layer->arena, (ArenaMark){});
+        free(layer->maps);
+}
+
 static Kv *gather_free(Kv *kv) {
         GatherKv *g = (GatherKv *)kv;
 
         if (!g)
                 return NULL;
+        kv_gather_thaw(kv, true);
         close_transaction(g);
-        g->base->ops->free(g->base);
-        arena_rewind(&g->arena, (ArenaMark){});
+        if (g->frozen.writer)
+                g->frozen.writer->ops->free(g->frozen.writer);
+        if (g->frozen.fd >= 0)
+                close(g->frozen.fd);
+        if (g->base)
+                g->base->ops->free(g->base);
+        free_layer(&g->layer);
+        free_layer(&g->frozen.layer);
         free(g->undo);
-        free(g->maps);
         free(g);
         return NULL;
 }
@@ -343,19 +514,38 @@ static const KvOps gather_ops = {
         .free = gather_free,
 };
 
+/* Without it everything is written at once. */
+static int make_writer(GatherKv *g, Kv *base) {
+        int r;
+
+        if (!base->ops->writer)
+                return 0;
+        r = base->ops->writer(base, &g->frozen.writer);
+        if (r < 0)
+                return r;
+        g->frozen.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        return g->frozen.fd < 0 ? -errno : 0;
+}
+
 int kv_gather_new(Kv *base, unsigned n_databases, Kv **ret) {
         GatherKv *g = calloc(1, sizeof(*g));
-        Map *maps = calloc(n_databases, sizeof(*maps));
+        int r;
 
-        if (!g || !maps) {
-                free(g);
-                free(maps);
+        if (!g)
                 return -ENOMEM;
+        *g = (GatherKv){ .kv.ops = &gather_ops,
+                         .n_databases = n_databases,
+                         .frozen.fd = -1,
+                         .layer.maps = calloc(n_databases, sizeof(Map)),
+                         .frozen.layer.maps = calloc(n_databases, sizeof(Map)) };
+        r = g->layer.maps && g->frozen.layer.maps ? make_writer(g, base) : -ENOMEM;
+        if (r < 0) {
+                gather_free(&g->kv);
+                return r;
         }
-        *g = (GatherKv){
-                .kv.ops = &gather_ops, .base = base, .n_databases = n_databases, .maps = maps
-        };
-        forget(g);
+        empty_layer(g, &g->layer);
+        empty_layer(g, &g->frozen.layer);
+        g->base = base;
         *ret = &g->kv;
         return 0;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -46,8 +47,9 @@ typedef struct LmdbKv {
         MDB_txn *reader; /* kept between reads, reset */
         bool writing;
         int lock_fd;
-        uint64_t commits;
-        KvRoom room; /* as measured after so many commits, at that time */
+        struct LmdbKv *of;            /* whose environment it writes beside; NULL: its own */
+        atomic_uint_fast64_t commits; /* of the environment, counted in its own one */
+        KvRoom room;                  /* as measured after so many commits, at that time */
         uint64_t room_commits;
         int64_t room_at;
         unsigned n_databases;
@@ -140,7 +142,7 @@ static int lmdb_commit(Kv *kv) {
 
         assert(txn && l->writing);
         close_cursors(l);
-        if (++l->commits % READERS_EVERY == 0)
+        if (++(l->of ? l->of : l)->commits % READERS_EVERY == 0)
                 mdb_reader_check(l->env, NULL);
         r = lmdb_errno(mdb_txn_commit(txn));
         /* LMDB takes a write that a full disk cut short for a failure of the disk. */
@@ -378,6 +380,11 @@ static Kv *lmdb_free(Kv *kv) {
         if (!l)
                 return NULL;
         lmdb_end(kv);
+        if (l->of) {
+                free(l->cursors);
+                free(l);
+                return NULL;
+        }
         if (l->reader)
                 mdb_txn_abort(l->reader);
         if (l->env)
@@ -390,6 +397,8 @@ static Kv *lmdb_free(Kv *kv) {
         return NULL;
 }
 
+static int lmdb_writer(Kv *kv, Kv **ret);
+
 static const KvOps lmdb_ops = {
         .begin = lmdb_begin,
         .commit = lmdb_commit,
@@ -401,9 +410,31 @@ static const KvOps lmdb_ops = {
         .count = lmdb_count,
         .stats = lmdb_stats,
         .copy = lmdb_copy,
+        .writer = lmdb_writer,
         .room = lmdb_room,
         .free = lmdb_free,
 };
+
+/* LMDB itself sees to it that readers and a writer do not meet. */
+static int lmdb_writer(Kv *kv, Kv **ret) {
+        LmdbKv *l = (LmdbKv *)kv, *writer = calloc(1, sizeof(*writer));
+
+        if (!writer)
+                return -ENOMEM;
+        *writer = (LmdbKv){ .kv.ops = &lmdb_ops,
+                            .env = l->env,
+                            .of = l,
+                            .lock_fd = -1,
+                            .n_databases = l->n_databases,
+                            .dbis = l->dbis,
+                            .cursors = calloc(l->n_databases, sizeof(MDB_cursor *)) };
+        if (!writer->cursors) {
+                free(writer);
+                return -ENOMEM;
+        }
+        *ret = &writer->kv;
+        return 0;
+}
 
 /* A truncated file would be a SIGBUS at the first touch of a missing page: compare before. */
 static int check_size(LmdbKv *l, const char *path, Refusal *why) {

@@ -51,6 +51,9 @@ typedef struct KvOps {
         /* Writes all of it, as of its newest commit, into an empty file, as small as it can be;
          * beside whoever else writes the store. NULL: cannot. */
         int (*copy)(Kv *kv, int fd);
+        /* Another one on the same database, to be written by a thread while this one is read; freed
+         * before this one. NULL: cannot. */
+        int (*writer)(Kv *kv, Kv **ret);
         KvRoom (*room)(
                 Kv *kv); /* as it was some commits ago at most; NULL: there is always enough */
         Kv *(*free)(Kv *kv);

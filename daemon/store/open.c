@@ -50,7 +50,7 @@ static int create_schema(Kv *kv, void *userdata) {
         store->now.head = (StoreHead){ .first = 1 };
         for (unsigned i = 0; i < store->n_tables; i++)
                 store->now.next[i] = 1;
-        r = store_save_head(store);
+        r = store_save_head(store, store->checkpoint);
         store->kv = NULL;
         return r;
 }
@@ -327,15 +327,15 @@ int store_copy(Store *store, int fd) {
 
 int store_retire(const StoreOptions *options, const char *file, uint32_t *ret_epoch, Refusal *why) {
         WalMedium *log = NULL;
-        uint64_t first = 0;
+        uint64_t newest = 0;
         int r = wal_file_freeze(options->directory, &log);
 
         why->code = 0;
         *ret_epoch = 0;
         if (r < 0)
                 return r == -ENOENT ? 0 : refuse_open(why, r);
-        if (wal_peek(log, &first) == 0)
-                *ret_epoch = sequence_epoch(first);
+        if (wal_newest(log, &newest) == 0)
+                *ret_epoch = sequence_epoch(newest);
         if (file)
                 return bring_into(*options, file, log, why);
         log->ops->free(log);

@@ -55,7 +55,8 @@ typedef struct StoreOptions {
         bool read_only;
         bool old;   /* an older schema is welcome: for store_migrate(), or to look at it whole */
         bool trial; /* what is written is seen by nobody else and gone at the end */
-        Kv *kv;     /* to stand on instead of LMDB in directory; owned afterwards */
+        bool background; /* checkpoints are written beside the work, see store_begin_checkpoint() */
+        Kv *kv;          /* to stand on instead of LMDB in directory; owned afterwards */
         /* For the log instead of the file in directory; owned afterwards. A kv without it has none.
          */
         struct WalMedium *wal;
@@ -133,10 +134,16 @@ void store_abort(Store *store);
 bool store_is_dead(const Store *store);
 /* Makes durable what was noted since the last commit; before an orderly end. */
 int store_flush(Store *store);
-/* Whether other processes see all that was committed, and seeing to it that they do: they look at
- * the database, not at the log before it. Not within a batch. */
+/* Whether the database has all that was committed, not only the log before it; seeing to it that it
+ * does, at once. Not within a batch. */
 bool store_is_settled(const Store *store);
 int store_settle(Store *store);
+/* Seeing to it before long, by a thread beside the work, if the options want that; else at once.
+ * -EAGAIN: there will be a result when the descriptor (-1: never) becomes readable. 0 or other
+ * negative errno: then it is tried again with one of the next batches. Not within a batch. */
+int store_begin_checkpoint(Store *store);
+int store_end_checkpoint(Store *store);
+int store_checkpoint_fd(const Store *store);
 
 /* ---- what the store knows of itself ---- */
 

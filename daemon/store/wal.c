@@ -38,6 +38,15 @@ static size_t whole_sectors(size_t size) {
 
 /* ---- reading ---- */
 
+/* Where the frames after a checkpoint begin, and where they end at the latest. */
+static uint64_t area_begin(uint64_t checkpoint) {
+        return checkpoint % 2 * WAL_AREA;
+}
+
+static uint64_t area_end(uint64_t checkpoint) {
+        return area_begin(checkpoint) + WAL_AREA;
+}
+
 /* The head of a frame, if one may stand there: 0, -ENOENT. */
 static int parse_head(const uint8_t head[static WAL_HEADER], uint64_t at, WalFrame *ret) {
         Cursor cursor = cursor_over((Slice){ head + CRC_END, WAL_HEADER - CRC_END });
@@ -49,7 +58,8 @@ static int parse_head(const uint8_t head[static WAL_HEADER], uint64_t at, WalFra
         frame.published = cursor_u64(&cursor);
         frame.records.size = size;
         if (memcmp(head, magic, sizeof(magic)) != 0 || offset != at || size > WAL_RECORD_MAX ||
-            at + WAL_HEADER + size > WAL_SIZE)
+            at < area_begin(frame.checkpoint) ||
+            at + WAL_HEADER + size > area_end(frame.checkpoint))
                 return -ENOENT;
         *ret = frame;
         return 0;
@@ -91,21 +101,35 @@ static int read_frame(Wal *wal, uint64_t at, WalFrame *ret) {
         return 0;
 }
 
-int wal_first(Wal *wal, uint64_t *ret) {
+/* The checkpoint that the frames of an area come after. */
+static int read_first(Wal *wal, uint64_t area, uint64_t *ret) {
         WalFrame frame;
-        int r = read_frame(wal, 0, &frame);
+        int r = read_frame(wal, area, &frame);
 
         if (r == 0)
                 *ret = frame.checkpoint;
         return r;
 }
 
-int wal_peek(WalMedium *medium, uint64_t *ret) {
+int wal_newest(WalMedium *medium, uint64_t *ret) {
         Wal wal = { .medium = medium };
-        int r = wal_first(&wal, ret);
+        uint64_t newest = 0, first = 0;
+        bool found = false;
+        int r = 0;
 
+        for (uint64_t area = 0; r == 0 && area < WAL_SIZE; area += WAL_AREA) {
+                r = read_first(&wal, area, &first);
+                if (r == 0) {
+                        newest = MAX(newest, first);
+                        found = true;
+                }
+                r = r == -ENOENT ? 0 : r;
+        }
         buffer_done(&wal.frame);
-        return r;
+        if (r < 0 || !found)
+                return r < 0 ? r : -ENOENT;
+        *ret = newest;
+        return 0;
 }
 
 /* Whether a whole frame of this checkpoint begins somewhere in a piece of the log. 1, 0, negative
@@ -131,12 +155,13 @@ static int look_in_piece(Wal *wal, uint64_t at, const uint8_t *piece, size_t siz
  * means that the latter was whole once. */
 static int look_behind(Wal *wal, uint64_t at) {
         const WalMediumOps *ops = wal->medium->ops;
+        uint64_t end = area_end(wal->checkpoint);
         uint8_t piece[PIECE_SIZE];
         size_t step = sizeof(piece);
 
         at += WAL_SECTOR;
-        while (at < WAL_SIZE) {
-                size_t size = MIN(step, (size_t)(WAL_SIZE - at));
+        while (at < end) {
+                size_t size = MIN(step, (size_t)(end - at));
                 int r = ops->read(wal->medium, at, piece, size);
 
                 if (r == -ENODATA && step > WAL_SECTOR) {
@@ -152,7 +177,7 @@ static int look_behind(Wal *wal, uint64_t at) {
         return 0;
 }
 
-int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata) {
+static int read_area(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata) {
         WalFrame frame;
         int r;
 
@@ -166,6 +191,18 @@ int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata) {
         return r < 0 && r != -ENOENT ? r : look_behind(wal, wal->end);
 }
 
+int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata) {
+        uint64_t next = 0;
+        int r = read_area(wal, checkpoint, visit, userdata);
+
+        if (r != 0)
+                return r;
+        r = read_first(wal, area_begin(checkpoint + 1), &next);
+        if (r < 0 || next != checkpoint + 1)
+                return r == -ENOENT ? 0 : r;
+        return read_area(wal, checkpoint + 1, visit, userdata);
+}
+
 static int pass_over(void *userdata _unused_, const WalFrame *frame _unused_) {
         return 0;
 }
@@ -173,18 +210,23 @@ static int pass_over(void *userdata _unused_, const WalFrame *frame _unused_) {
 int wal_prove(WalMedium *medium) {
         Wal wal = { .medium = medium };
         uint64_t first = 0;
-        int r = wal_first(&wal, &first);
+        int r = 0;
 
-        r = r < 0 ? r : wal_read(&wal, first, pass_over, NULL);
+        for (uint64_t area = 0; r == 0 && area < WAL_SIZE; area += WAL_AREA) {
+                r = read_first(&wal, area, &first);
+                if (r == 0)
+                        r = read_area(&wal, first, pass_over, NULL);
+                r = r == -ENOENT ? 0 : r;
+        }
         buffer_done(&wal.frame);
-        return r == -ENOENT ? 0 : r;
+        return r;
 }
 
 /* ---- writing ---- */
 
 void wal_restart(Wal *wal, uint64_t checkpoint) {
         wal->checkpoint = checkpoint;
-        wal->end = 0;
+        wal->end = area_begin(checkpoint);
 }
 
 void wal_begin_frame(Buffer *frame) {
@@ -200,7 +242,7 @@ void wal_add_record(Buffer *frame, Slice record) {
 
 bool wal_has_room(const Wal *wal, const Buffer *frame) {
         return frame->size <= WAL_HEADER + WAL_RECORD_MAX &&
-               whole_sectors(frame->size) <= WAL_SIZE - wal->end;
+               whole_sectors(frame->size) <= area_end(wal->checkpoint) - wal->end;
 }
 
 static void fill_head(const Wal *wal, uint8_t *head, size_t size, uint32_t changes,

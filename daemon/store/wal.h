@@ -7,8 +7,12 @@
  * database durable, and the log begins anew. After a crash the frames are replayed.
  *
  * The file state.wal has WAL_SIZE bytes, all of them written when it is made, so that no commit
- * changes more than its contents. Frames stand one after the other from its beginning, each at a
- * multiple of WAL_SECTOR, so that none is written over a sector of another; zeros fill the last:
+ * changes more than its contents. They are two areas: frames that come after a checkpoint with an
+ * even number stand in the first, those after an odd one in the second. So a checkpoint can be
+ * written beside the work: what comes after it is logged already, and what it takes in is not
+ * written over before it is durable. Frames stand one after the other from the beginning of their
+ * area, each at a multiple of WAL_SECTOR, so that none is written over a sector of another; zeros
+ * fill the last:
  *
  *      byte  0         4          8        12        16           24       32          40
  *          +---------+----------+--------+---------+------------+--------+-----------+-----------+
@@ -26,10 +30,11 @@
 #include "base/buffer.h"
 
 #define WAL_NAME       "state.wal"
-#define WAL_SIZE       (4 * 1024 * 1024)
+#define WAL_AREA       (4 * 1024 * 1024)
+#define WAL_SIZE       (2 * WAL_AREA)
 #define WAL_SECTOR     512
 #define WAL_HEADER     48
-#define WAL_RECORD_MAX (WAL_SIZE / 4) /* bytes of records in a frame */
+#define WAL_RECORD_MAX (WAL_AREA / 4) /* bytes of records in a frame */
 
 /* What the log is written on: bytes that have a place. A seam: tests run it over memory that fails
  * and forgets. */
@@ -62,8 +67,8 @@ typedef struct WalFrame {
 
 typedef struct Wal {
         WalMedium *medium;
-        uint64_t checkpoint; /* whose frames are valid */
-        uint64_t end;        /* where the next one goes */
+        uint64_t checkpoint; /* that the next frame comes after */
+        uint64_t end;        /* where it goes */
         Buffer frame;        /* the one that is being read */
 } Wal;
 
@@ -71,23 +76,21 @@ typedef struct Wal {
 int wal_new(WalMedium *medium, Wal **ret);
 Wal *wal_free(Wal *wal);
 
-/* The checkpoint that the first frame belongs to. -ENOENT: there is no whole one; other negative
- * errno. */
-int wal_first(Wal *wal, uint64_t *ret);
-
-/* The same of what is no log yet. */
-int wal_peek(WalMedium *medium, uint64_t *ret);
-/* Whether all of its frames are whole: 0, -EUCLEAN as wal_read(), other negative errno. */
+/* The newest checkpoint that there are frames after. -ENOENT: there are none; other negative errno.
+ */
+int wal_newest(WalMedium *medium, uint64_t *ret);
+/* Whether all frames are whole: 0, -EUCLEAN as wal_read(), other negative errno. */
 int wal_prove(WalMedium *medium);
 
-/* Hands over the frames of a checkpoint in their order; afterwards the next one goes behind them.
- * Ends with what the function gives if that is not 0. A frame that is not whole ends the log: it
- * was never acknowledged. But when a whole one stands behind it, acknowledged changes are damaged:
- * -EUCLEAN. */
+/* Hands over, in their order, the frames that come after a checkpoint, and after the next one if
+ * that was being written; afterwards another one goes behind them. Ends with what the function
+ * gives if that is not 0. A frame that is not whole ends its area: it was never acknowledged. But
+ * when a whole one stands behind it, acknowledged changes are damaged: -EUCLEAN. */
 typedef int (*WalVisit)(void *userdata, const WalFrame *frame);
 int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata);
 
-/* The next frame goes to the beginning; those that are there have ceased to be. */
+/* The next frame comes after that checkpoint: it goes to the beginning of its area, where frames
+ * have ceased to be. */
 void wal_restart(Wal *wal, uint64_t checkpoint);
 
 /* A frame is gathered in a buffer: begun, records added, appended. */

@@ -30,7 +30,8 @@
 
 #define SECTOR      512
 #define FILES_MAX   16
-#define FILE_MAX    (8 * 1024 * 1024)
+#define HALF        WAL_AREA
+#define FILE_MAX    (2 * HALF)
 #define PIECES_MAX  16384
 #define ALL_OF      9  /* with so few pieces every subset is looked at */
 #define SAMPLES     24 /* else so many at random, besides all but one and the like */
@@ -129,11 +130,12 @@ static void make_change(Store *store, uint64_t n) {
         }
 }
 
-static Store *open_store(const char *directory, WalMedium *wal, Refusal *why) {
+static Store *open_store(const char *directory, WalMedium *wal, bool background, Refusal *why) {
         StoreOptions options = { .directory = directory,
                                  .map_size = MAP_SIZE,
                                  .journal_keep = 20,
                                  .tables = tables,
+                                 .background = background,
                                  .wal = wal };
         Store *store = NULL;
 
@@ -147,14 +149,16 @@ typedef struct History {
         unsigned changes;
         unsigned batch;        /* changes in a commit, at most */
         unsigned settle_every; /* commits, about */
+        bool beside;           /* the thread of the daemon writes the checkpoints */
 } History;
 
 static const History histories[] = {
-        { "first", 12, 2, 5 },       /* a store comes into being */
-        { "log", 60, 4, 1000000 },   /* commits, each a frame of the log */
-        { "checkpoints", 60, 3, 4 }, /* the database takes over, the log begins anew */
-        { "large", 2500, 1100, 3 },  /* batches past the log, growth of the file */
-        { "long", 2000, 5, 40 },     /* all of it, for the proof of a release */
+        { "first", 12, 2, 5, false },       /* a store comes into being */
+        { "log", 60, 4, 1000000, false },   /* commits, each a frame of the log */
+        { "checkpoints", 60, 3, 4, false }, /* the database takes over, the log begins anew */
+        { "beside", 160, 3, 4, true },      /* likewise, while the log goes on */
+        { "large", 2500, 1100, 3, false },  /* batches past the log, growth of the file */
+        { "long", 2000, 5, 40, false },     /* all of it, for the proof of a release */
 };
 
 static const History *find_history(const char *name) {
@@ -165,10 +169,16 @@ static const History *find_history(const char *name) {
         exit(64);
 }
 
+static int checkpoint(Store *store, const History *history) {
+        int r = history->beside ? store_begin_checkpoint(store) : store_settle(store);
+
+        return r == -EAGAIN ? 0 : r;
+}
+
 static int work(const char *directory, const char *name) {
         const History *history = find_history(name);
         Refusal why = {};
-        Store *store = open_store(directory, NULL, &why);
+        Store *store = open_store(directory, NULL, history->beside, &why);
         uint64_t n, end;
 
         if (!store) {
@@ -185,7 +195,8 @@ static int work(const char *directory, const char *name) {
                         return 1;
                 if (crash_mark)
                         crash_mark(n);
-                if (scramble(commits + 3) % history->settle_every == 0 && store_settle(store) < 0)
+                if (scramble(commits + 3) % history->settle_every == 0 &&
+                    checkpoint(store, history) < 0)
                         return 1;
         }
         store_free(store);
@@ -205,7 +216,7 @@ typedef struct File {
         char name[CRASH_NAME_SIZE];
         uint8_t *durable, *seen; /* what is durable; what the program sees */
         uint64_t size;
-        uint64_t used; /* behind it are zeros only */
+        uint64_t used[2]; /* of each half; behind it are zeros only */
         bool there, durable_there;
 } File;
 
@@ -241,6 +252,23 @@ static File *find_file(Disk *disk, const char *name, bool make) {
         return file;
 }
 
+/* Something that may not be zero ends here. */
+static void note_used(File *file, uint64_t end) {
+        unsigned half = end > HALF;
+
+        file->used[half] = MAX(file->used[half], end - half * HALF);
+}
+
+static void copy_used(uint8_t *to, const uint8_t *from, const File *file) {
+        memcpy(to, from, file->used[0]);
+        memcpy(to + HALF, from + HALF, file->used[1]);
+}
+
+static uint32_t checksum_used(uint32_t crc, const uint8_t *bytes, const File *file) {
+        crc = crc32c(crc, bytes, file->used[0]);
+        return crc32c(crc, bytes + HALF, file->used[1]);
+}
+
 static void load_base(Disk *disk, const char *path) {
         DIR *dir = opendir(path);
 
@@ -256,9 +284,10 @@ static void load_base(Disk *disk, const char *path) {
                 from = fopen(full, "re");
                 assert(from);
                 file = find_file(disk, entry->d_name, true);
-                file->size = file->used = fread(file->seen, 1, FILE_MAX, from);
-                while (file->used > 0 && file->seen[file->used - 1] == 0)
-                        file->used--;
+                file->size = fread(file->seen, 1, FILE_MAX, from);
+                for (uint64_t at = 0; at < file->size; at++)
+                        if (file->seen[at] != 0)
+                                note_used(file, at + 1);
                 memcpy(file->durable, file->seen, file->size);
                 file->durable_there = true;
                 fclose(from);
@@ -282,7 +311,7 @@ static void disk_write(Disk *disk, const char *name, uint64_t at, const uint8_t 
                 disk->pieces[disk->n_pieces] =
                         (Piece){ .file = (unsigned)(file - disk->files), .sector = sector };
                 memcpy(disk->pieces[disk->n_pieces++].bytes, file->seen + sector * SECTOR, SECTOR);
-                file->used = MAX(file->used, (sector + 1) * SECTOR);
+                note_used(file, (sector + 1) * SECTOR);
         }
         file->size = MAX(file->size, at + size);
 }
@@ -386,7 +415,10 @@ static void write_image(const Disk *disk, const File *file, const uint8_t *bytes
 
         snprintf(path, sizeof(path), "%s/%s", disk->scratch, file->name);
         to = fopen(path, "we");
-        assert(to && fwrite(bytes, 1, file->used, to) == file->used);
+        assert(to && fwrite(bytes, 1, file->used[0], to) == file->used[0]);
+        if (file->used[1] > 0)
+                assert(fseek(to, HALF, SEEK_SET) == 0 &&
+                       fwrite(bytes + HALF, 1, file->used[1], to) == file->used[1]);
         fflush(to);
         assert(ftruncate(fileno(to), (off_t)file->size) == 0);
         fclose(to);
@@ -409,7 +441,7 @@ static void clear_scratch(const Disk *disk) {
 /* The state in which these pieces have got to the disk; `names`: with the names as seen. */
 static void judge(Disk *disk, const uint8_t *chosen, bool names) {
         static uint8_t *bytes[FILES_MAX], wal[WAL_SIZE];
-        static uint64_t wal_used;
+        static uint64_t wal_used[2];
         Image image = { .medium.ops = &image_ops, .bytes = wal };
         uint32_t low = names, high = 0;
         Refusal why = {};
@@ -417,14 +449,15 @@ static void judge(Disk *disk, const uint8_t *chosen, bool names) {
         uint64_t bit;
 
         disk->states++;
-        memset(wal, 0,
-               MIN(wal_used + WAL_SIZE / 64, sizeof(wal))); /* the daemon may have written */
-        wal_used = 0;
+        for (unsigned half = 0; half < 2; half++) { /* the store may have written */
+                memset(wal + half * HALF, 0, MIN(wal_used[half] + HALF / 64, (uint64_t)HALF));
+                wal_used[half] = 0;
+        }
         for (unsigned i = 0; i < disk->n_files; i++) {
                 if (!bytes[i])
                         bytes[i] = calloc(1, FILE_MAX);
                 assert(bytes[i]);
-                memcpy(bytes[i], disk->files[i].durable, disk->files[i].used);
+                copy_used(bytes[i], disk->files[i].durable, &disk->files[i]);
         }
         for (size_t i = 0; i < disk->n_pieces; i++)
                 if (chosen[i])
@@ -432,7 +465,7 @@ static void judge(Disk *disk, const uint8_t *chosen, bool names) {
                                disk->pieces[i].bytes, SECTOR);
         for (unsigned i = 0; i < disk->n_files; i++)
                 if (names ? disk->files[i].there : disk->files[i].durable_there) {
-                        low = crc32c(low, bytes[i], disk->files[i].used);
+                        low = checksum_used(low, bytes[i], &disk->files[i]);
                         high = crc32c(high ^ low, disk->files[i].name, CRASH_NAME_SIZE);
                 }
         low ^= (uint32_t)disk->acknowledged * UINT32_C(2654435761);
@@ -448,12 +481,12 @@ static void judge(Disk *disk, const uint8_t *chosen, bool names) {
                 if (!(names ? file->there : file->durable_there) || strstr(file->name, "lock"))
                         continue;
                 if (STREQ(file->name, WAL_NAME)) {
-                        wal_used = MIN(file->used, (uint64_t)WAL_SIZE);
-                        memcpy(wal, bytes[i], wal_used);
+                        memcpy(wal_used, file->used, sizeof(wal_used));
+                        copy_used(wal, bytes[i], file);
                 } else
                         write_image(disk, file, bytes[i]);
         }
-        store = open_store(disk->scratch, &image.medium, &why);
+        store = open_store(disk->scratch, &image.medium, false, &why);
         if (store)
                 judge_open(disk, store);
         else {

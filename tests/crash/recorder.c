@@ -69,15 +69,16 @@ static bool name_of_path(const char *path, char *ret) {
 
 static void put(CrashOp op, const char *name, const char *other, uint64_t at, const void *data,
                 size_t size) {
-        REAL(write);
+        REAL(writev);
         CrashEntry entry = { .op = op, .at = at, .size = size };
+        const struct iovec pieces[] = { { &entry, sizeof(entry) }, { (void *)data, size } };
 
         snprintf(entry.name, sizeof(entry.name), "%s", name);
         snprintf(entry.other, sizeof(entry.other), "%s", other);
         if (log_fd() < 0)
                 return;
-        if (real(log_fd(), &entry, sizeof(entry)) < 0 ||
-            (op == CRASH_WRITE && real(log_fd(), data, size) < 0))
+        /* In one piece: there may be a thread beside. */
+        if (real(log_fd(), pieces, op == CRASH_WRITE ? 2 : 1) < 0)
                 abort();
 }
 

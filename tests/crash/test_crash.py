@@ -12,7 +12,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build/release")).resolve()
-SHORT = ("first", "log", "checkpoints", "large")
+SHORT = ("first", "log", "checkpoints", "beside", "large")
 HISTORIES = os.environ.get("HISTORIES", " ".join(SHORT)).split()
 LIMIT = int(os.environ.get("LIMIT", "300"))  # seconds that one history may take
 FIGURES = re.compile(r"(\d+) states, (\d+) different, (\d+) lost, (\d+) torn, (\d+) that cannot be opened")
@@ -58,7 +58,7 @@ class Crash(unittest.TestCase):
 
     def test_a_store_that_does_not_wait(self):
         """What would come of it is seen: otherwise the others prove nothing."""
-        for history, mutant in (("log", "dsync"), ("checkpoints", "sync")):
+        for history, mutant in (("log", "dsync"), ("checkpoints", "sync"), ("beside", "sync")):
             with self.subTest(mutant=mutant):
                 self.setUp()
                 status, out, _ = self.judge(history, mutant)

@@ -39,7 +39,7 @@ static int visit(void *userdata, const WalFrame *frame) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         Bytes bytes = { .medium.ops = &bytes_ops, .data = data, .size = size };
         JournalRecord record;
-        uint64_t first = 0;
+        uint64_t newest = 0;
         size_t sum = 0;
         Wal *wal;
 
@@ -53,8 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         if (wal_new(&bytes.medium, &wal) < 0)
                 return 0;
-        wal_first(wal, &first);
-        wal_read(wal, first, visit, &sum);
+        wal_newest(&bytes.medium, &newest);
+        wal_read(wal, newest, visit, &sum);
+        wal_prove(&bytes.medium);
         assert(sum <= size);
         wal_free(wal);
         return 0;

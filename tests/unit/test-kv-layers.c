@@ -137,7 +137,7 @@ static void step(Pair *pair, bool write) {
 }
 
 /* Sometimes there is no room for all of it: then nothing has happened. */
-static void write_gathered(Pair *pair, MemoryDisk *below) {
+static void write_in_memory(Pair *pair, MemoryDisk *below) {
         bool fails = random() % 3 == 0;
         int r;
 
@@ -159,7 +159,7 @@ static void run_steps(Pair *pair, MemoryDisk *gathers) {
                         step(pair, write);
                 finish(pair, write);
                 if (gathers && random() % 8 == 0)
-                        write_gathered(pair, gathers);
+                        write_in_memory(pair, gathers);
         }
 }
 
@@ -224,6 +224,70 @@ static void gather_round(unsigned seed) {
         memory_disk_free(plain);
 }
 
+static int create_nothing(Kv *kv _unused_, void *userdata _unused_) {
+        return 0;
+}
+
+static void remove_directory(const char *directory) {
+        static const char *const names[] = { "state.mdb", "state.mdb-lock", "state.lock" };
+        char path[64];
+
+        for (size_t i = 0; i < ELEMENTS(names); i++) {
+                snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+                remove(path);
+        }
+        assert_int_equal(remove(directory), 0);
+}
+
+/* On LMDB, whose thread writes while the steps go on. */
+static void beside_round(unsigned seed) {
+        static const char *const databases[DATABASES] = { "a", "b" };
+        char directory[] = "/tmp/test-kv-layers-XXXXXX";
+        KvLmdbOptions options = { .directory = mkdtemp(directory),
+                                  .databases = databases,
+                                  .n_databases = DATABASES,
+                                  .map_size = 16 * 1024 * 1024,
+                                  .create = create_nothing };
+        MemoryDisk *plain = memory_disk_new();
+        Pair pair = { .plain = memory_disk_open(plain) };
+        unsigned frozen = 0, meanwhile = 0;
+        Refusal why = {};
+        Kv *base = NULL;
+
+        srandom(seed);
+        assert_int_equal(kv_lmdb_open(&options, &base, &why), 0);
+        assert_int_equal(kv_gather_new(base, DATABASES, &pair.layered), 0);
+        for (unsigned i = 0; i < STEPS / ROUNDS;) {
+                bool write = random() % 2;
+                int r;
+
+                begin(&pair, write);
+                for (long n = random() % 40; n >= 0; n--, i++)
+                        step(&pair, write);
+                r = kv_gather_thaw(pair.layered, false); /* also within a transaction */
+                assert_true(r == 0 || r == -EAGAIN);
+                same_get(&pair, 0, "k1");
+                finish(&pair, write);
+                meanwhile += r == -EAGAIN;
+                if (r == 0 && random() % 3 == 0) {
+                        assert_int_equal(kv_gather_freeze(pair.layered), 0);
+                        frozen++;
+                } else if (random() % 50 == 0)
+                        assert_int_equal(kv_gather_write(pair.layered), 0);
+        }
+        assert_true(frozen > 1 && meanwhile > 1);
+        assert_int_equal(kv_gather_thaw(pair.layered, true), 0);
+        assert_false(kv_gather_is_frozen(pair.layered));
+        same_everywhere(&pair);
+        assert_int_equal(kv_gather_write(pair.layered), 0);
+        pair.layered->ops->free(pair.layered);
+        assert_int_equal(kv_lmdb_open(&options, &pair.layered, &why), 0);
+        same_everywhere(&pair);
+        free_pair(&pair);
+        memory_disk_free(plain);
+        remove_directory(directory);
+}
+
 static void test_overlay(void **state _unused_) {
         for (unsigned round = 0; round < ROUNDS; round++)
                 overlay_round(20261126 + round);
@@ -234,9 +298,15 @@ static void test_gather(void **state _unused_) {
                 gather_round(20261127 + round);
 }
 
+static void test_beside(void **state _unused_) {
+        for (unsigned round = 0; round < ROUNDS; round++)
+                beside_round(20261128 + round);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_overlay),
-                                            cmocka_unit_test(test_gather) };
+                                            cmocka_unit_test(test_gather),
+                                            cmocka_unit_test(test_beside) };
 
         return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }

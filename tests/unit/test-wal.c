@@ -83,10 +83,10 @@ static int read_back(Frames *frames, uint64_t checkpoint, Read *ret) {
 static void test_frames(void **state) {
         static const size_t sizes[] = { 1, 100, 461, 462, 463, 464, 511, 512, 513, 5000, 200000 };
         Frames *frames = *state;
-        uint64_t first;
+        uint64_t newest;
         Read read;
 
-        assert_int_equal(wal_first(frames->wal, &first), -ENOENT);
+        assert_int_equal(wal_newest(frames->wal->medium, &newest), -ENOENT);
         assert_int_equal(read_back(frames, 5, &read), 0);
         assert_int_equal(read.frames, 0);
         for (uint32_t i = 0; i < ELEMENTS(sizes); i++) {
@@ -100,14 +100,31 @@ static void test_frames(void **state) {
                 assert_int_equal(read.last, i + 1);
                 assert_int_equal(frames->wal->end, end);
         }
-        assert_int_equal(wal_first(frames->wal, &first), 0);
-        assert_int_equal(first, 5);
+        assert_int_equal(wal_newest(frames->wal->medium, &newest), 0);
+        assert_int_equal(newest, 5);
         /* Those of another checkpoint are none. */
-        assert_int_equal(read_back(frames, 6, &read), 0);
+        assert_int_equal(read_back(frames, 7, &read), 0);
         assert_int_equal(read.frames, 0);
-        assert_int_equal(frames->wal->end, 0);
+        assert_int_equal(frames->wal->end, WAL_AREA);
+        /* Those of the next one are in the other area: they come behind. */
+        wal_restart(frames->wal, 6);
         append(frames, 1, 99);
+        append(frames, 1, 100);
+        assert_int_equal(wal_newest(frames->wal->medium, &newest), 0);
+        assert_int_equal(newest, 6);
+        assert_int_equal(read_back(frames, 5, &read), 0);
+        assert_int_equal(read.frames, ELEMENTS(sizes) + 2);
+        assert_int_equal(read.last, 100);
+        assert_int_equal(frames->wal->checkpoint, 6);
         assert_int_equal(read_back(frames, 6, &read), 0);
+        assert_int_equal(read.frames, 2);
+        assert_int_equal(wal_prove(frames->wal->medium), 0);
+        frames->disk.bytes[WAL_AREA + 100] ^= 1;
+        assert_int_equal(wal_prove(frames->wal->medium), 0); /* the first of it might be torn */
+        wal_restart(frames->wal, 7);
+        append(frames, 1, 101);
+        assert_int_equal(read_back(frames, 6, &read), 0);
+        assert_int_equal(read_back(frames, 7, &read), 0);
         assert_int_equal(read.frames, 1);
 }
 
@@ -131,7 +148,7 @@ static void test_full(void **state) {
                 wal_add_record(&one, (Slice){ record, WAL_RECORD_MAX - 10 });
                 assert_int_equal(wal_append(frames->wal, &one, 0, 7, 8), 0);
         }
-        assert_int_equal(n, WAL_SIZE / WAL_RECORD_MAX - 1); /* the headers take room too */
+        assert_int_equal(n, WAL_AREA / WAL_RECORD_MAX - 1); /* the headers take room too */
         assert_int_equal(read_back(frames, 1, &read), 0);
         assert_int_equal(read.frames, n);
 }
