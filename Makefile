@@ -5,6 +5,7 @@
 #   make replay-bpi2013, replay-helpdesk    other desks' event logs (DATA=file.csv), likewise
 #   make check      every test; the last line is "N passed, N failed"
 #   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
+#   make prove      the long proofs, for MINUTES=60; docs/proof.md
 #   make asan       the tests under AddressSanitizer and UBSan
 #   make bench      figures
 #   make man        writes the manual pages anew
@@ -228,6 +229,14 @@ run-fuzz: $(FUZZERS:%=$(BUILD)/tests/%)
 	$(Q)for f in $(FUZZERS); do mkdir -p $(BUILD)/corpus/$$f && \
 	  $(BUILD)/tests/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 	  -artifact_prefix=$(BUILD)/$$f- -print_final_stats=1 $(BUILD)/corpus/$$f || exit 1; done
+
+# The long proofs, piece by piece for so many minutes; docs/proof.md is what they have shown.
+MINUTES ?= 60
+.PHONY: prove
+prove: packages-check
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz $(FUZZERS:%=build/fuzz/tests/%)
+	$(Q)$(PYTHON) tests/prove/prove.py run $(MINUTES)
 
 asan: packages-check
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests

@@ -142,6 +142,9 @@ static Store *open_store(const char *directory, WalMedium *wal, bool background,
         return store_open(&options, &store, why) < 0 ? NULL : store;
 }
 
+/* Of how changes are gathered and of the states that are chosen; $SEED. */
+static uint64_t seed;
+
 /* ---- histories ---- */
 
 typedef struct History {
@@ -153,12 +156,13 @@ typedef struct History {
 } History;
 
 static const History histories[] = {
-        { "first", 12, 2, 5, false },       /* a store comes into being */
-        { "log", 60, 4, 1000000, false },   /* commits, each a frame of the log */
-        { "checkpoints", 60, 3, 4, false }, /* the database takes over, the log begins anew */
-        { "beside", 160, 3, 4, true },      /* likewise, while the log goes on */
-        { "large", 2500, 1100, 3, false },  /* batches past the log, growth of the file */
-        { "long", 2000, 5, 40, false },     /* all of it, for the proof of a release */
+        { "first", 12, 2, 5, false },         /* a store comes into being */
+        { "log", 60, 4, 1000000, false },     /* commits, each a frame of the log */
+        { "checkpoints", 60, 3, 4, false },   /* the database takes over, the log begins anew */
+        { "beside", 160, 3, 4, true },        /* likewise, while the log goes on */
+        { "large", 2500, 1100, 3, false },    /* batches past the log, growth of the file */
+        { "beside-long", 1000, 5, 12, true }, /* for the proof of a release */
+        { "long", 2000, 5, 40, false },
 };
 
 static const History *find_history(const char *name) {
@@ -188,14 +192,14 @@ static int work(const char *directory, const char *name) {
         n = store_head(store)->sequence;
         end = n + history->changes;
         for (unsigned commits = 1; n < end; commits++) {
-                for (uint64_t k = scramble(n) % history->batch + 1; k > 0 && n < end; k--)
+                for (uint64_t k = scramble(n + seed) % history->batch + 1; k > 0 && n < end; k--)
                         make_change(store, ++n);
                 store_note_published(store, n);
                 if (store_commit(store) < 0)
                         return 1;
                 if (crash_mark)
                         crash_mark(n);
-                if (scramble(commits + 3) % history->settle_every == 0 &&
+                if (scramble(commits + 3 + seed) % history->settle_every == 0 &&
                     checkpoint(store, history) < 0)
                         return 1;
         }
@@ -535,7 +539,7 @@ static void cut(Disk *disk) {
         }
         for (uint64_t k = 0; k < SAMPLES; k++) {
                 for (size_t i = 0; i < n; i++)
-                        chosen[i] = scramble(disk->states * 131 + i) >> (k % 3) & 1;
+                        chosen[i] = scramble(disk->states * 131 + i + seed) >> (k % 3) & 1;
                 judge_names(disk, chosen);
         }
 }
@@ -643,6 +647,7 @@ int main(int argc, char *argv[]) {
         log_open(LOG_TO_STDERR, 0, LOG_ERR);
         if (digest_init() < 0)
                 return 1;
+        seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : 0;
         if (argc == 4 && STREQ(argv[1], "work"))
                 return work(argv[2], argv[3]);
         if (argc >= 6 && argc <= 7 && STREQ(argv[1], "judge"))

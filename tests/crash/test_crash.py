@@ -63,6 +63,7 @@ class Crash(unittest.TestCase):
                 self.setUp()
                 status, out, _ = self.judge(history, mutant)
                 self.assertNotEqual(status, 0, out)
+                print(f"mutant found: {history}-{mutant}")
                 if status > 0:  # else LMDB has ended the process over a page that is none
                     self.assertGreater(sum(map(int, FIGURES.search(out).groups()[2:])), 0)
 

@@ -45,9 +45,9 @@ static int teardown(void **state) {
 
 static void test_histories(void **state) {
         uint64_t seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : 1;
-        uint64_t seeds = getenv("SEED")    ? 1
-                         : getenv("SEEDS") ? strtoull(getenv("SEEDS"), NULL, 10)
-                                           : SEEDS;
+        uint64_t seeds = getenv("SEEDS")  ? strtoull(getenv("SEEDS"), NULL, 10)
+                         : getenv("SEED") ? 1
+                                          : SEEDS;
         SimulationCounts counts = {};
 
         for (uint64_t end = seed + seeds; seed < end; seed++) {

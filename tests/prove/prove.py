@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The long proofs of docs/promises.md, piece by piece, for as long as there is time.
+
+    prove.py run [MINUTES]   goes on with what is furthest from its goal
+    prove.py report          what was shown so far, as docs/proof.md has it
+
+Every piece has another seed, so that no work is done twice; what a piece has shown is kept in
+build/prove and counts as long as what it is about (its paths in the sources) has not changed. A
+piece that fails ends the run: its output is kept beside.
+"""
+
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEPT = ROOT / "build/prove"
+PYTHON = "/usr/bin/python3"
+PIECE_LIMIT = 3600  # seconds
+
+STORE = ("daemon/store", "daemon/record", "daemon/base", "tests/crash")
+DAEMON = ("daemon", "include", "conf")
+
+
+@dataclasses.dataclass(frozen=True)
+class Proof:
+    name: str
+    promise: str
+    goal: int
+    unit: str  # of which the goal is a number
+    command: str  # {seed}: of the piece
+    shows: str  # finds how many units a piece has shown
+    paths: tuple  # whose change makes what was shown before worthless
+    others: str = ""  # finds figures that are told besides, by name
+
+
+def unittest(suite, test, *settings):
+    return f"{' '.join(settings)} {PYTHON} -m unittest discover -s tests/{suite} {test}".strip()
+
+
+def fuzz(target, runs, *paths):
+    return Proof(f"fuzzing: {target}", "P7", 100_000_000, "executions",
+                 f"mkdir -p build/fuzz/corpus/{target} && build/fuzz/tests/{target} -seed={{seed}} "
+                 f"-runs={runs} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "
+                 f"-artifact_prefix=build/prove/{target}- build/fuzz/corpus/{target}",
+                 r"number_of_executed_units: (\d+)", paths + ("tests/fuzz",))
+
+
+PROOFS = (
+    Proof("power cuts", "P1", 1_000_000, "different states",
+          unittest("crash", "-k test_all_is_there", "SEED={seed}", "LIMIT=3000",
+                   "HISTORIES='long beside-long'"),
+          r"(\d+) different, 0 lost, 0 torn, 0 that cannot be opened", STORE),
+    Proof("power cuts: a store that does not wait", "P1", 3, "mutants found",
+          unittest("crash", "-v -k test_a_store_that_does_not_wait"),
+          r"mutant found: (\w+)", STORE),
+    Proof("SIGKILL under load", "P2", 10_000, "kills",
+          unittest("faults", "-p test_kill.py -k under_load", "SEED={seed}", "KILLS=500"),
+          r"(\d+) kills under load", DAEMON,
+          r"(?P<acknowledged>\d+) acknowledged changes, (?P<lost>\d+) lost; (?P<unknown>\d+) calls of unknown outcome"),
+    Proof("the engine, simulated", "P3", 1_000_000, "histories",
+          "SEED={seed}00000 SEEDS=5000 build/release/tests/test-simulation",
+          r"(\d+) histories", ("daemon", "tests/unit"),
+          r"(?P<events>\d+) events; \d+ commits, (?P<failed_commits>\d+) failed; (?P<crashes>\d+) crashes; (?P<jumps>\d+) jumps"),
+    Proof("the model", "P12", 100_000, "steps",
+          unittest("model", "", "SEED={seed}", "EXAMPLES=100"),
+          r"(\d+) steps in", DAEMON + ("tests/model",)),
+    Proof("flipped bits", "P13", 10_000, "flips",
+          unittest("faults", "-p test_store_files.py -k flip", "SEED={seed}", "FLIPS=1000"),
+          r"(\d+) flipped bits", DAEMON),
+    fuzz("fuzz-records", 4_000_000, "daemon/record", "daemon/transfer"),
+    fuzz("fuzz-journal", 2_000_000, "daemon/store"),
+    fuzz("fuzz-rows", 1_000_000, "daemon/transfer"),
+)
+
+
+# ---- what is kept ----
+
+def state_of(paths):
+    """Of the sources: what is committed there."""
+    trees = [subprocess.run(["git", "-C", ROOT, "rev-parse", f"HEAD:{path}"], check=True,
+                            capture_output=True, text=True).stdout.strip() for path in paths]
+    return " ".join(tree[:10] for tree in trees)
+
+
+def read_pieces():
+    path = KEPT / "pieces.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def keep(piece):
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with open(KEPT / "pieces.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps(piece) + "\n")
+
+
+def valid_pieces(proof, pieces):
+    state = state_of(proof.paths)
+    return [piece for piece in pieces if piece["proof"] == proof.name and piece["state"] == state]
+
+
+def shown(pieces):
+    return sum(piece["shown"] for piece in pieces)
+
+
+# ---- running ----
+
+def figures(proof, text):
+    found = {}
+    for match in re.finditer(proof.others, text) if proof.others else ():
+        for name, value in match.groupdict().items():
+            found[name] = found.get(name, 0) + int(value)
+    return found
+
+
+def count(proof, text):
+    found = re.findall(proof.shows, text)
+    return sum(int(one) for one in found) if all(one.isdigit() for one in found) else len(set(found))
+
+
+def run_piece(proof, seed):
+    """Whether it went well."""
+    began = time.monotonic()
+    done = subprocess.run(["nice", "-n", "19", "sh", "-c", proof.command.format(seed=seed)], cwd=ROOT,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", timeout=PIECE_LIMIT, check=False)
+    n = count(proof, done.stdout)
+    if done.returncode != 0 or n == 0:
+        path = KEPT / f"failed-{proof.name.replace(' ', '-')}-{seed}"
+        path.write_text(done.stdout)
+        print(f"{proof.name}: seed {seed} ended with {done.returncode} and showed {n}: see {path}")
+        return False
+    piece = {"proof": proof.name, "state": state_of(proof.paths), "seed": seed, "shown": n,
+             "seconds": round(time.monotonic() - began),
+             "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+             **figures(proof, done.stdout)}
+    keep(piece)
+    print(f"{proof.name}: seed {seed}, {n} {proof.unit} in {piece['seconds']} s", flush=True)
+    return True
+
+
+def furthest(pieces):
+    """What has come least far, or None when all goals are reached."""
+    parts = [(shown(valid_pieces(proof, pieces)) / proof.goal, proof) for proof in PROOFS]
+    part, proof = min(parts, key=lambda each: each[0])
+    return proof if part < 1 else None
+
+
+def run(minutes):
+    KEPT.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + minutes * 60
+    while time.monotonic() < end:
+        pieces = read_pieces()
+        proof = furthest(pieces)
+        if not proof:
+            print("all goals are reached")
+            return 0
+        seed = 1 + max((piece["seed"] for piece in pieces if piece["proof"] == proof.name),
+                       default=0)
+        if not run_piece(proof, seed):
+            return 1
+    return 0
+
+
+# ---- the report ----
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return f"{os.cpu_count()} cores of {model.group(1) if model else platform.machine()}, Linux {platform.release()}"
+
+
+def report():
+    pieces = read_pieces()
+    print("# Proof\n")
+    print("What the long proofs of [promises.md](promises.md) have shown, by `make prove`, on "
+          f"{machine()}.\nWritten by `python3 tests/prove/prove.py report`. A goal that is not reached "
+          "is a goal still.\n")
+    print("| promise | what | shown | goal | in | last | besides |")
+    print("| --- | --- | ---: | ---: | ---: | --- | --- |")
+    for proof in PROOFS:
+        mine = valid_pieces(proof, pieces)
+        n = shown(mine)
+        names = sorted({name for piece in mine for name in piece} -
+                       {"proof", "state", "seed", "shown", "seconds", "at"})
+        others = ", ".join(f"{sum(piece.get(name, 0) for piece in mine):,} {name.replace('_', ' ')}"
+                           for name in names)
+        last = max((piece["at"] for piece in mine), default="never")[:10]
+        print(f"| {proof.promise} | {proof.name} | {n:,} | {proof.goal:,} {proof.unit} | "
+              f"{sum(piece['seconds'] for piece in mine) / 60:.0f} min | {last} | {others} |")
+    print("\nThe commands, {seed} counting up from 1:\n")
+    for proof in PROOFS:
+        print(f"- {proof.name}: `{proof.command}`")
+
+
+def main(arguments):
+    if arguments[:1] == ["report"]:
+        report()
+        return 0
+    if arguments[:1] == ["run"]:
+        return run(float(arguments[1]) if len(arguments) > 1 else 60)
+    print(__doc__)
+    return 64
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
