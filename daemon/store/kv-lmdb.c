@@ -180,13 +180,31 @@ static int get_cursor(LmdbKv *l, unsigned db, MDB_cursor **ret) {
         return lmdb_errno(r);
 }
 
+static int compare(MDB_val a, Slice b) {
+        size_t n = MIN(a.mv_size, b.size);
+        int order = n > 0 ? memcmp(a.mv_data, b.data, n) : 0;
+
+        return order != 0 ? order : (a.mv_size > b.size) - (a.mv_size < b.size);
+}
+
+/* Whether a key comes after all that the database has. */
+static bool is_behind_all(MDB_cursor *cursor, Slice key) {
+        MDB_val last, v;
+
+        return mdb_cursor_get(cursor, &last, &v, MDB_LAST) == 0 && compare(last, key) < 0;
+}
+
+/* What is added at the end is told to LMDB, which would leave half of each page empty otherwise. */
 static int lmdb_put(Kv *kv, unsigned db, Slice key, Slice value) {
         LmdbKv *l = (LmdbKv *)kv;
         MDB_val k = to_val(key), v = to_val(value);
         MDB_cursor *cursor;
         int r = get_cursor(l, db, &cursor);
 
-        return r < 0 ? r : lmdb_errno(mdb_cursor_put(cursor, &k, &v, 0));
+        if (r < 0)
+                return r;
+        return lmdb_errno(
+                mdb_cursor_put(cursor, &k, &v, is_behind_all(cursor, key) ? MDB_APPEND : 0));
 }
 
 static int lmdb_remove(Kv *kv, unsigned db, Slice key) {
@@ -210,13 +228,6 @@ static int seek_after(MDB_cursor *cursor, Slice key, MDB_val *k, MDB_val *v) {
         if (r == 0 && k->mv_size == key.size && memcmp(k->mv_data, key.data, key.size) == 0)
                 r = mdb_cursor_get(cursor, k, v, MDB_NEXT);
         return r;
-}
-
-static int compare(MDB_val a, Slice b) {
-        size_t n = MIN(a.mv_size, b.size);
-        int order = n > 0 ? memcmp(a.mv_data, b.data, n) : 0;
-
-        return order != 0 ? order : (a.mv_size > b.size) - (a.mv_size < b.size);
 }
 
 /* Pages of a damaged file can lead in circles: every walk must get on. */
