@@ -7,7 +7,7 @@
 #   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
 #   make prove      the long proofs, for MINUTES=60; docs/proof.md
 #   make asan       the tests under AddressSanitizer and UBSan
-#   make bench      figures
+#   make bench      figures (SIZE=tickets, BENCH_DIR=where bases are kept); make figures puts them into docs
 #   make man        writes the manual pages anew
 #   make install    honours DESTDIR and prefix; make uninstall takes away what it has put there
 #
@@ -66,7 +66,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS_$(VARIANT)) -Iinclude
 DAEMON_SOURCES = $(wildcard daemon/*.c daemon/*/*.c)
 CTL_SOURCES    = $(wildcard ctl/*.c)
 UNIT_SOURCES   = $(wildcard tests/unit/test-*.c)
-TOOL_SOURCES   = $(wildcard tests/tools/*.c tests/replay/*.c tests/bench/*.c tests/crash/crash.c)
+TOOL_SOURCES   = $(wildcard tests/tools/*.c tests/replay/*.c tests/crash/crash.c) $(patsubst %,tests/bench/%.c,fill load echo)
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 DAEMON_OBJECTS = $(call object,$(DAEMON_SOURCES))
@@ -135,6 +135,13 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o $(DAEMON_LIBRARY)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
 	$(Q)$(link) $(DAEMON_LINK)
+
+$(BUILD)/tests/peer-disk: PEER_LINK =
+$(BUILD)/tests/peer-lmdb: PEER_LINK = $(call pkg,libs,lmdb)
+$(BUILD)/tests/peer-lmdb: $(BUILD)/obj/tests/bench/peer.o
+$(BUILD)/tests/peer-%: $(BUILD)/obj/tests/bench/peer-%.o
+	$(call say,LD,$@)
+	$(Q)$(link) $(PEER_LINK)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/crash/%.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
@@ -276,9 +283,20 @@ lint-tidy:
 man: all
 	$(Q)$(PYTHON) docs/man/generate.py $(BUILD) docs/man
 
+# What the daemon is measured against, as far as it is there; never a need of the tests.
+PEERS = $(patsubst %,$(BUILD)/tests/peer-%,disk lmdb)
+.PHONY: peers
+peers: $(PEERS)
+
+# See docs/performance.md for the variables.
+BENCH_DIR ?= /var/tmp/aftersales-bench
+.PHONY: figures
 bench: packages
-	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
+	$(Q)$(MAKE) --no-print-directory all tests peers
+	$(Q)BUILD=$(BUILD) BENCH_DIR=$(BENCH_DIR) SIZE=$(SIZE) SMALL=$(SMALL) STORM=$(STORM) ROUNDS=$(ROUNDS) \
+	  $(PYTHON) tests/bench/run.py $(SECTIONS)
+figures:
+	$(Q)$(PYTHON) tests/bench/report.py $(BENCH_DIR)/report.json >docs/figures.md
 
 # What is installed: mode, source, destination. A source *.in has its @paths@ filled in. Man pages and completions
 # are whatever there is.

@@ -3,11 +3,13 @@
 /* Load for the figures, over the bus in DBUS_SYSTEM_BUS_ADDRESS; one line of figures each:
  *
  *      load create N WINDOW    N tickets, WINDOW calls in flight
- *      load echo N WINDOW      the same calls to "load serve", which stores nothing
- *      load serve              answers them until the bus is gone
+ *      load get N WINDOW       N times a ticket, likewise
+ *      load echo N WINDOW      the same creates to the program echo, which stores nothing
+ *      load echo-get N WINDOW  the same gets to it
  *      load reads ROUNDS       each kind of reading call, one at a time
- *      load storm TICKETS      until nothing is late any more: a Get of one of so many tickets and
- * a Create, one at a time */
+ *      load wait 1             until nothing is late any more
+ *      load storm TICKETS      likewise, and a Get of one of so many tickets and a Create, one at a
+ *                              time */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +25,8 @@
 
 #define ECHO_NAME    "org.aftersales1.Echo"
 #define CALLS_MAX    1000000
+#define EXAMPLE      UINT64_C(500) /* the ticket that is read */
+#define WAIT_USEC    20000
 
 typedef struct Load {
         sd_bus *bus;
@@ -85,7 +89,21 @@ static int send_create(Load *load, unsigned run, size_t i) {
                 "priority", "s", "normal", "description", "s", "不制冷");
 }
 
-static int run_creates(Load *load, size_t n, size_t window) {
+static int send_get(Load *load, unsigned run, size_t i) {
+        Pending *pending = malloc(sizeof(*pending));
+
+        (void)run;
+        (void)i;
+        if (!pending)
+                return -ENOMEM;
+        *pending = (Pending){ load, now_ms() };
+        load->in_flight++;
+        return sd_bus_call_method_async(load->bus, NULL, load->destination, AFTERSALES_PATH,
+                                        AFTERSALES_TICKETS, "Get", on_answer, pending, "t",
+                                        EXAMPLE);
+}
+
+static int run_calls(Load *load, int (*send)(Load *, unsigned, size_t), size_t n, size_t window) {
         double began = now_ms(), seconds;
         unsigned run = (unsigned)getpid();
         size_t sent = 0;
@@ -93,7 +111,7 @@ static int run_creates(Load *load, size_t n, size_t window) {
 
         while (load->answered < n) {
                 while (sent < n && load->in_flight < window) {
-                        r = send_create(load, run, sent++);
+                        r = send(load, run, sent++);
                         if (r < 0)
                                 return r;
                 }
@@ -105,9 +123,11 @@ static int run_creates(Load *load, size_t n, size_t window) {
         }
         seconds = (now_ms() - began) / 1e3;
         qsort(load->latencies, n, sizeof(double), compare);
-        printf("calls %zu window %zu refused %zu seconds %.3f rate %.0f p50_ms %.3f p99_ms %.3f\n",
+        printf("calls %zu window %zu refused %zu seconds %.3f rate %.0f p50_ms %.3f p99_ms %.3f "
+               "worst_ms %.3f\n",
                n, window, load->refused, seconds, (double)n / seconds,
-               percentile(load->latencies, n, 0.5), percentile(load->latencies, n, 0.99));
+               percentile(load->latencies, n, 0.5), percentile(load->latencies, n, 0.99),
+               percentile(load->latencies, n, 1));
         return load->refused > 0 ? -EIO : 0;
 }
 
@@ -126,10 +146,10 @@ static int read_once(Load *load, const char *what) {
                                        &reply, "");
         else if (strcmp(what, "get") == 0)
                 r = sd_bus_call_method(bus, name, path, tickets, "Get", &error, &reply, "t",
-                                       UINT64_C(500));
+                                       EXAMPLE);
         else if (strcmp(what, "history") == 0)
                 r = sd_bus_call_method(bus, name, path, tickets, "History", &error, &reply, "t",
-                                       UINT64_C(500));
+                                       EXAMPLE);
         else if (strcmp(what, "list open") == 0)
                 r = sd_bus_call_method(bus, name, path, tickets, "List", &error, &reply, "a{sv}su",
                                        0, "", 50);
@@ -232,6 +252,18 @@ static void print_latencies(const char *what, double *latencies, size_t n) {
                percentile(latencies, n, 1));
 }
 
+static int run_wait(Load *load) {
+        double began = now_ms();
+        int64_t lag = 1;
+        int r;
+
+        while ((r = read_lag(load->bus, &lag)) >= 0 && lag > 0)
+                usleep(WAIT_USEC);
+        if (r >= 0)
+                printf("seconds %.3f\n", (now_ms() - began) / 1e3);
+        return r;
+}
+
 static int run_beside_storm(Load *load, uint64_t tickets) {
         double began = now_ms(), *gets = load->latencies, *creates = gets + CALLS_MAX / 2;
         int64_t lag = 1;
@@ -258,64 +290,33 @@ static int run_beside_storm(Load *load, uint64_t tickets) {
         return 0;
 }
 
-/* ---- the peer that stores nothing ---- */
-
-static int on_create(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        static uint64_t last;
-        const char *key, *value;
-        int r;
-
-        (void)userdata;
-        (void)error;
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read(m, "s", &key);
-                if (r >= 0)
-                        r = sd_bus_message_read(m, "v", "s", &value);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-        }
-        return r < 0 ? r : sd_bus_reply_method_return(m, "tb", ++last, 1);
-}
-
-static const sd_bus_vtable echo_vtable[] = {
-        SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Create", "a{sv}", "tb", on_create, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_VTABLE_END,
-};
-
-static int serve(sd_bus *bus) {
-        int r = sd_bus_add_object_vtable(bus, NULL, AFTERSALES_PATH, AFTERSALES_TICKETS,
-                                         echo_vtable, NULL);
-
-        if (r >= 0)
-                r = sd_bus_request_name(bus, ECHO_NAME, 0);
-        while (r >= 0) {
-                r = sd_bus_process(bus, NULL);
-                if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
-        }
-        return r;
+static int run(Load *load, const char *what, size_t n, size_t window) {
+        if (strcmp(what, "reads") == 0)
+                return run_reads(load, n);
+        if (strcmp(what, "wait") == 0)
+                return run_wait(load);
+        if (strcmp(what, "storm") == 0)
+                return run_beside_storm(load, n);
+        if (strcmp(what, "get") == 0 || strcmp(what, "echo-get") == 0)
+                return run_calls(load, send_get, n, window);
+        return run_calls(load, send_create, n, window);
 }
 
 int main(int argc, char *argv[]) {
         const char *what = argc > 1 ? argv[1] : "";
         size_t n = argc > 2 ? strtoul(argv[2], NULL, 10) : 0,
                window = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
-        Load load = { .destination = strcmp(what, "echo") == 0 ? ECHO_NAME : AFTERSALES_BUS_NAME };
+        int echo = strncmp(what, "echo", 4) == 0;
+        Load load = { .destination = echo ? ECHO_NAME : AFTERSALES_BUS_NAME };
         int r = sd_bus_open_system(&load.bus);
 
-        if (r >= 0 && strcmp(what, "serve") == 0)
-                return serve(load.bus) == -ECONNRESET ? 0 : 1;
         if (n < 1 || n > CALLS_MAX || window < 1 || window > 128)
                 return 64;
         load.latencies = calloc(CALLS_MAX, sizeof(double));
         if (!load.latencies)
                 return 1;
         if (r >= 0)
-                r = strcmp(what, "reads") == 0   ? run_reads(&load, n)
-                    : strcmp(what, "storm") == 0 ? run_beside_storm(&load, n)
-                                                 : run_creates(&load, n, window);
+                r = run(&load, what, n, window);
         if (r < 0)
                 fprintf(stderr, "load: %s\n", strerror(-r));
         sd_bus_flush_close_unref(load.bus);

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured. Every round of a section has all that it compares, one right after the other."""
+
+import contextlib
+import csv
+import dataclasses
+import pathlib
+import subprocess
+import tempfile
+import time
+
+import peers
+from figures import BUILD, FIRST_TIME, Site, base, end_of_filling
+from report import Report
+
+WINDOW = 64
+CALLS = 20000       # with a window: many checkpoints of the daemon
+SINGLE_CALLS = 1000
+STORM_AFTER = 9 * 3600    # seconds: every ticket has had its warning then, and most their deadline
+OVERDUE_AFTER = 91 * 60   # work begins at nine, and what has half an hour is late then: an eighth
+PAUSE = 1           # seconds, for what one has put off before another is measured
+READS = 200
+IDLE_SECONDS = 30
+
+
+@dataclasses.dataclass
+class Bench:
+    directory: pathlib.Path
+    report: Report
+    size: int
+    small: int
+    storm: int
+    rounds: int
+
+    def site(self, n):
+        return Site(base(self.directory, n), end_of_filling(n))
+
+
+class Rounds:
+    """Figures by name, one a round."""
+
+    def __init__(self):
+        self.values = {}
+
+    def take(self, name, figure):
+        self.values.setdefault(name, []).append(figure)
+        time.sleep(PAUSE)
+
+    def __getitem__(self, name):
+        return self.values[name]
+
+    def ratio(self, a, b):
+        return [x / y for x, y in zip(self[a], self[b])]
+
+
+def throughput(bench):
+    """Creates and reads: over the bus with and without a store, and the databases alone."""
+    rounds = Rounds()
+    with contextlib.ExitStack() as stack:
+        site = stack.enter_context(bench.site(bench.size))
+        site.watch_memory()
+        site.echo()
+        lmdb = stack.enter_context(peers.Embedded("lmdb", bench.directory, bench.size))
+        for _ in range(bench.rounds):
+            creates_round(bench, rounds, site)
+            for per, n in ((1, SINGLE_CALLS // 2), (WINDOW, CALLS // 4), (4000, CALLS)):
+                rounds.take(f"lmdb {per}", lmdb.create(n, per)["rate"])
+        rounds.take("memory", site.peak_memory / 2**20)
+    report_throughput(bench, rounds)
+
+
+def creates_round(bench, rounds, site):
+    rounds.take("fdatasync", peers.disk(bench.directory, "fdatasync", 1000)["p50_ms"])
+    rounds.take("dsync", peers.disk(bench.directory, "dsync", 1000)["p50_ms"])
+    rounds.take("echo", site.load("echo", CALLS, WINDOW)["rate"])
+    rounds.take("create", site.load("create", CALLS, WINDOW)["rate"])
+    rounds.take("echo 1", site.load("echo", SINGLE_CALLS, 1)["p50_ms"])
+    rounds.take("create 1", site.load("create", SINGLE_CALLS, 1))
+    rounds.take("echo get", site.load("echo-get", CALLS, WINDOW)["rate"])
+    rounds.take("get", site.load("get", CALLS, WINDOW)["rate"])
+    rounds.take("four", site.together(4, "create", CALLS // 4, WINDOW))
+
+
+def report_throughput(bench, rounds):
+    add = bench.report.add
+    singles = rounds["create 1"]
+    medians, rates = ([x[k] for x in singles] for k in ("p50_ms", "rate"))
+    barriers = [(ours - echo) / disk for ours, echo, disk in zip(medians, rounds["echo 1"], rounds["fdatasync"])]
+    add(1, "durable creates, 64 in flight", rounds["create"], "/s", "≥ 0.6 (1 M), ≥ 0.5 (5 M)",
+        rounds["echo"], "echo")
+    add(2, "the same", rounds["create"], "/s", "≥ 3 (5 M)", rounds["lmdb 64"], "LMDB, 64 a transaction")
+    add(2, "the same", rounds["create"], "/s", "", rounds["lmdb 4000"], "LMDB, 4,000 a transaction")
+    add(5, "one durable create, median; the ratio is k of echo + k × fdatasync", medians, "ms", "k ≤ 1.5",
+        rounds["fdatasync"], "fdatasync, ms", barriers)
+    add(5, "the same", medians, "ms", "", rounds["dsync"], "O_DSYNC write, ms")
+    add(5, "durable creates, one at a time", rates, "/s", "", rounds["lmdb 1"], "LMDB, 1 a transaction")
+    bench.report.leave_out(6, "the daemon has no socket of its own yet")
+    add(9, "four clients with 64 in flight: p99", [x["p99_ms"] for x in rounds["four"]], "ms", "≤ 50 ms")
+    add(9, "four clients with 64 in flight: creates", [x["rate"] for x in rounds["four"]], "/s", "",
+        rounds["create"], "one client")
+    add(12, "Get, 64 in flight", rounds["get"], "/s", "≥ 0.85", rounds["echo get"], "echo of the same reply")
+    add(14, "private memory, the most seen: load", rounds["memory"], "MiB", "≤ 24 MiB (10 M)")
+
+
+def storm(bench):
+    """Many deadlines at once: alone, then with another caller."""
+    rounds = Rounds()
+    until, n = (FIRST_TIME + STORM_AFTER) * 1000000, bench.storm
+    for _ in range(bench.rounds):
+        with bench.site(n) as site:
+            site.watch_memory()
+            events, seconds, _ = site.storm(until, others=False)
+            rounds.take("storm", events / seconds)
+            rounds.take("memory", site.peak_memory / 2**20)
+        with bench.site(n) as site:
+            beside = site.storm(until)[2]
+        rounds.take("get", beside["get"])
+        rounds.take("create", beside["create"])
+        for per in (1000, 4000):
+            with peers.Embedded("lmdb", bench.directory, n) as lmdb:
+                rounds.take(f"lmdb {per}", lmdb.storm(n, per)["rate"])
+    add, what = bench.report.add, f"storm: {events} escalations of {n} tickets due at once"
+    add(7, what, rounds["storm"], "/s", "≥ 0.9 (1 M events)", rounds["lmdb 4000"], "LMDB, 4,000 a transaction")
+    add(7, "the same", rounds["storm"], "/s", "", rounds["lmdb 1000"], "LMDB, 1,000 a transaction")
+    for name, goal in (("get", "≤ 20 ms"), ("create", "≤ 40 ms")):
+        add(8, f"another caller during the storm: {name}, p99", [x["p99_ms"] for x in rounds[name]], "ms", goal)
+        add(8, f"the same: {name}, worst", [x["worst_ms"] for x in rounds[name]], "ms")
+    add(14, "private memory, the most seen: storm", rounds["memory"], "MiB", "≤ 24 MiB (10 M)")
+
+
+def scale(bench):
+    """A large store against a small one."""
+    sizes = sorted({bench.small, min(bench.size, 1000000), bench.size})
+    rounds, reads = {n: Rounds() for n in sizes}, {}
+    with contextlib.ExitStack() as stack:
+        sites = {n: stack.enter_context(bench.site(n)) for n in sizes}
+        for n, site in sites.items():
+            # So far that there are overdue tickets and escalations to list.
+            site.clock("Advance", (FIRST_TIME + OVERDUE_AFTER) * 1000000)
+        for _ in range(bench.rounds):
+            for n, site in sites.items():
+                reads[n] = scale_round(rounds[n], site)
+    small, large = rounds[sizes[0]], rounds[sizes[-1]]
+    report_scale(bench, sizes, rounds)
+    for name in sorted(reads[sizes[-1]]):
+        bench.report.add(10, f"{name}, median: {sizes[-1]} tickets", large[name], "ms", "≤ 1.2 (10 M)",
+                         small[name], f"{sizes[0]} tickets")
+
+
+def scale_round(rounds, site):
+    site.restart()
+    rounds.take("start", site.start_seconds * 1000)
+    reads = site.reads(READS)
+    for name, (median, _) in reads.items():
+        rounds.values.setdefault(name, []).append(median)
+    rounds.take("cost", 1e6 / site.load("create", CALLS, WINDOW)["rate"])
+    site.load("create", 900, WINDOW)  # left in the log for the next start
+    site.restart(kill=True)
+    rounds.take("start after SIGKILL", site.start_seconds * 1000)
+    return reads
+
+
+def report_scale(bench, sizes, rounds):
+    small, large = rounds[sizes[0]], rounds[sizes[-1]]
+    for name, goal in (("start", "≤ 1.2, 100 ms (10 M)"), ("start after SIGKILL", "200 ms (10 M)")):
+        bench.report.add(10, f"{name}: {sizes[-1]} tickets", large[name], "ms", goal, small[name], f"{sizes[0]} tickets")
+    for n, goal in zip(sizes[:-1], ("≤ 1.5 (10 M against 10 k)", "≤ 1.2 (10 M against 1 M)")):
+        bench.report.add(11, f"cost of a create, 64 in flight: {sizes[-1]} tickets", large["cost"], "µs", goal,
+                         rounds[n]["cost"], f"{n} tickets")
+
+
+def files(bench):
+    """Import of history against a bare load, calls meanwhile; export; memory; the size on the disk."""
+    rounds = Rounds()
+    path = base(bench.directory, bench.size)
+    bench.report.add(15, f"bytes on the disk a ticket with one event, {bench.size} tickets",
+                     [sum(f.stat().st_blocks * 512 for f in path.iterdir()) / bench.size], "bytes", "≤ 500")
+    lmdb = peers.Embedded("lmdb", bench.directory, bench.small)
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", dir=bench.directory, encoding="utf-8", newline="") as file:
+        write_history(file, bench.size)
+        for _ in range(bench.rounds):
+            import_round(bench, rounds, file.name)
+            rounds.take("load", lmdb.load(bench.size)["rate"])
+    add = bench.report.add
+    add(13, f"import of {bench.size} historical tickets", rounds["import"], "/s", "≥ 0.4 (5 M)", rounds["load"],
+        "LMDB, sorted load")
+    for name in ("get", "create"):
+        add(13, f"calls during the import: {name}, worst", rounds[name], "ms", "≤ 100 ms")
+    add(14, "private memory, the most seen: import", rounds["import memory"], "MiB", "≤ 24 MiB (10 M)")
+    add(14, "private memory, the most seen: export", rounds["export memory"], "MiB", "≤ 24 MiB (10 M)")
+
+
+def write_history(file, n):
+    """One row a ticket, as an older system would hand them over; a year's, none of them open for long."""
+    writer = csv.writer(file)
+    writer.writerow(["reference", "at", "type", "region", "phone", "customer_name"])
+    for i in range(n):
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(FIRST_TIME - 31536000 + i * 31536000 // n))
+        writer.writerow([f"H{i}", at, "repair", f"{11 + i % 10}{1 + i // 10 % 10:02d}05",
+                         f"000-{i * 2654435761 % 100000000:08d}", "用户"])
+    file.flush()
+
+
+def import_round(bench, rounds, name):
+    with bench.site(bench.small) as site:
+        site.watch_memory()
+        worst = {"get": 0.0, "create": 0.0}
+        began = time.monotonic()
+        process = subprocess.Popen([BUILD / "aftersalesctl", "import", "ticket", name], env=site.env,
+                                   stdout=subprocess.PIPE, text=True)
+        while process.poll() is None:
+            for call, n in (("get", 50), ("create", 10)):
+                worst[call] = max(worst[call], site.load(call, n, 1)["worst_ms"])
+        seconds = time.monotonic() - began
+        text = process.stdout.read()
+        if f"{bench.size} created" not in text:
+            raise ValueError(f"import: {text}")
+        rounds.take("import", bench.size / seconds)
+        rounds.take("import memory", site.peak_memory / 2**20)
+        for call, value in worst.items():
+            rounds.take(call, value)
+        site.peak_memory = 0
+        with tempfile.NamedTemporaryFile(dir=bench.directory) as out:
+            site.run(BUILD / "aftersalesctl", "export", "ticket", f"--output={out.name}")
+        rounds.take("export memory", site.peak_memory / 2**20)
+
+
+def idle(bench):
+    """Nothing to do: what wakes the daemon."""
+    with Site(base(bench.directory, 0), None) as site:
+        time.sleep(IDLE_SECONDS / 3)
+        before = site.wake_ups()
+        time.sleep(IDLE_SECONDS)
+        bench.report.add(16, f"idle for {IDLE_SECONDS} s: wake-ups (no watchdog is asked for here)",
+                         [site.wake_ups() - before], "", "0")
+
+
+SECTIONS = {"throughput": throughput, "storm": storm, "scale": scale, "files": files, "idle": idle}
