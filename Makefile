@@ -138,7 +138,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(DAEMON_LIBRARY)
 
 $(BUILD)/tests/peer-disk: PEER_LINK =
 $(BUILD)/tests/peer-lmdb: PEER_LINK = $(call pkg,libs,lmdb)
-$(BUILD)/tests/peer-lmdb: $(BUILD)/obj/tests/bench/peer.o
+$(BUILD)/tests/peer-sqlite: PEER_LINK = $(call pkg,libs,sqlite3)
+$(BUILD)/tests/peer-postgres: PEER_LINK = $(call pkg,libs,libpq)
+$(BUILD)/obj/tests/bench/peer-postgres.o: INCLUDES = $(call pkg,cflags,libpq)
+$(BUILD)/tests/peer-lmdb $(BUILD)/tests/peer-sqlite: $(BUILD)/obj/tests/bench/peer.o
 $(BUILD)/tests/peer-%: $(BUILD)/obj/tests/bench/peer-%.o
 	$(call say,LD,$@)
 	$(Q)$(link) $(PEER_LINK)
@@ -284,7 +287,8 @@ man: all
 	$(Q)$(PYTHON) docs/man/generate.py $(BUILD) docs/man
 
 # What the daemon is measured against, as far as it is there; never a need of the tests.
-PEERS = $(patsubst %,$(BUILD)/tests/peer-%,disk lmdb)
+has = $(shell pkg-config --exists $(1) && echo $(2))
+PEERS = $(patsubst %,$(BUILD)/tests/peer-%,disk lmdb $(call has,sqlite3,sqlite) $(call has,libpq,postgres))
 .PHONY: peers
 peers: $(PEERS)
 
@@ -292,6 +296,7 @@ peers: $(PEERS)
 BENCH_DIR ?= /var/tmp/aftersales-bench
 .PHONY: figures
 bench: packages
+	$(Q)sh tests/bench/packages.sh
 	$(Q)$(MAKE) --no-print-directory all tests peers
 	$(Q)BUILD=$(BUILD) BENCH_DIR=$(BENCH_DIR) SIZE=$(SIZE) SMALL=$(SMALL) STORM=$(STORM) ROUNDS=$(ROUNDS) \
 	  $(PYTHON) tests/bench/run.py $(SECTIONS)

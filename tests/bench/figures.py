@@ -173,6 +173,7 @@ def kept(directory, name, program, make):
         for old in directory.glob(f"base-{name}-*"):
             shutil.rmtree(old)
         with tempfile.TemporaryDirectory(prefix="new-", dir=directory) as work:
+            os.chmod(work, 0o755)  # some peers do not run as root
             os.mkdir(f"{work}/state")
             make(f"{work}/state")
             os.rename(f"{work}/state", path)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the daemon is measured against: each with a base that is built once, and a copy of it for every run."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -10,6 +11,9 @@ from figures import BUILD, figures_of, kept, run
 
 
 def there(name):
+    """Whether a peer was built, and has what it needs to run."""
+    if name == "postgres" and not POSTGRES_PROGRAMS:
+        return False
     return (BUILD / f"tests/peer-{name}").exists()
 
 
@@ -46,3 +50,76 @@ class Embedded:
         """Figures of a load into an empty directory."""
         with tempfile.TemporaryDirectory(prefix="peer-", dir=self.directory) as path:
             return figures_of(run([self.program, "load", path, n]))
+
+
+POSTGRES_PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
+POSTGRES_MEMORY = "2GB"
+
+
+class Cluster:
+    """A PostgreSQL server of one's own in a directory, over a Unix socket in it, never as root; all that makes it
+    durable is as it comes. Use with `with`."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.data = self.path / "data"
+        self.conninfo = f"host={self.path} user=postgres dbname=postgres"
+
+    def command(self, program, *arguments):
+        drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        run([*drop, POSTGRES_PROGRAMS[-1] / program, *arguments], cwd="/")
+
+    def make(self):
+        self.data.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(self.path, "postgres", "postgres")
+            shutil.chown(self.data, "postgres", "postgres")
+        self.command("initdb", "--pgdata", self.data, "--username=postgres", "--auth=trust", "--encoding=UTF8",
+                     "--locale=C.UTF-8")
+        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as file:
+            file.write(f"listen_addresses = ''\nshared_buffers = {POSTGRES_MEMORY}\n")
+        return self
+
+    def __enter__(self):
+        self.command("pg_ctl", "--pgdata", self.data, "--silent", "--wait", "--timeout=300",
+                     f"--log={self.path}/log", "-o", f"-k {self.path}", "start")
+        return self
+
+    def __exit__(self, *_):
+        self.command("pg_ctl", "--pgdata", self.data, "--silent", "--wait", "--timeout=300", "--mode=fast", "stop")
+
+
+@contextlib.contextmanager
+def copied_cluster(directory, source):
+    """A server on a copy."""
+    with tempfile.TemporaryDirectory(prefix="peer-", dir=directory) as work:
+        os.chmod(work, 0o755)
+        run(["cp", "-a", source, f"{work}/state"])
+        os.sync()
+        with Cluster(f"{work}/state") as cluster:
+            yield cluster
+
+
+class Postgres:
+    """PostgreSQL with the equivalent tables; use with `with`."""
+
+    program = BUILD / "tests/peer-postgres"
+
+    def __init__(self, directory, n):
+        def make(path):
+            with Cluster(path).make() as cluster:
+                run([self.program, "fill", cluster.conninfo, n])
+        self.copy = copied_cluster(directory, kept(directory, f"postgres-{n}", self.program, make))
+
+    def __enter__(self):
+        self.cluster = self.copy.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self.copy.__exit__(*error)
+
+    def create(self, n, clients):
+        return figures_of(run([self.program, "create", self.cluster.conninfo, n, clients]))
+
+    def storm(self, per):
+        return figures_of(run([self.program, "storm", self.cluster.conninfo, per]))

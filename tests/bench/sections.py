@@ -18,6 +18,8 @@ CALLS = 20000       # with a window: many checkpoints of the daemon
 SINGLE_CALLS = 1000
 STORM_AFTER = 9 * 3600    # seconds: every ticket has had its warning then, and most their deadline
 OVERDUE_AFTER = 91 * 60   # work begins at nine, and what has half an hour is late then: an eighth
+EMBEDDED = ("lmdb", "sqlite")
+CLIENTS = (4, 8, 16, 32)
 PAUSE = 1           # seconds, for what one has put off before another is measured
 READS = 200
 IDLE_SECONDS = 30
@@ -60,13 +62,26 @@ def throughput(bench):
         site = stack.enter_context(bench.site(bench.size))
         site.watch_memory()
         site.echo()
-        lmdb = stack.enter_context(peers.Embedded("lmdb", bench.directory, bench.size))
+        databases = {name: stack.enter_context(peers.Embedded(name, bench.directory, bench.size))
+                     for name in EMBEDDED if peers.there(name)}
+        postgres = stack.enter_context(peers.Postgres(bench.directory, bench.size)) if peers.there("postgres") else None
+        clients = best_clients(postgres) if postgres else 0
         for _ in range(bench.rounds):
             creates_round(bench, rounds, site)
-            for per, n in ((1, SINGLE_CALLS // 2), (WINDOW, CALLS // 4), (4000, CALLS)):
-                rounds.take(f"lmdb {per}", lmdb.create(n, per)["rate"])
+            for name, database in databases.items():
+                for per, n in ((1, SINGLE_CALLS // 2), (WINDOW, CALLS // 4), (4000, CALLS)):
+                    rounds.take(f"{name} {per}", database.create(n, per)["rate"])
+            if postgres:
+                rounds.take("postgres", postgres.create(CALLS // 4, clients)["rate"])
+                rounds.take("postgres 1", postgres.create(SINGLE_CALLS, 1))
         rounds.take("memory", site.peak_memory / 2**20)
     report_throughput(bench, rounds)
+    report_databases(bench, rounds, clients)
+
+
+def best_clients(postgres):
+    """The number of clients with which it creates the most."""
+    return max(CLIENTS, key=lambda clients: postgres.create(CALLS // 4, clients)["rate"])
 
 
 def creates_round(bench, rounds, site):
@@ -102,6 +117,28 @@ def report_throughput(bench, rounds):
     add(14, "private memory, the most seen: load", rounds["memory"], "MiB", "≤ 24 MiB (10 M)")
 
 
+def report_databases(bench, rounds, clients):
+    add = bench.report.add
+    singles = rounds["create 1"]
+    medians, rates = ([x[k] for x in singles] for k in ("p50_ms", "rate"))
+    if clients:
+        add(3, "durable creates, 64 in flight", rounds["create"], "/s", "≥ 4 (5 M)", rounds["postgres"],
+            f"PostgreSQL, {clients} clients, the best of {', '.join(map(str, CLIENTS))}")
+        theirs = [x["rate"] for x in rounds["postgres 1"]]
+        add(5, "durable creates, one at a time", rates, "/s", "≥ 1.2 (5 M)", theirs, "PostgreSQL, one client")
+        add(5, "one durable create, median", medians, "ms", "", [x["p50_ms"] for x in rounds["postgres 1"]],
+            "PostgreSQL, one client")
+    else:
+        bench.report.leave_out(3, "PostgreSQL is not installed")
+    if "sqlite 64" in rounds.values:
+        add(3, "durable creates, 64 in flight", rounds["create"], "/s", "≥ 2.5 (5 M)", rounds["sqlite 64"],
+            "SQLite, 64 a transaction")
+        add(3, "the same", rounds["create"], "/s", "", rounds["sqlite 4000"], "SQLite, 4,000 a transaction")
+        add(5, "durable creates, one at a time", rates, "/s", "", rounds["sqlite 1"], "SQLite, 1 a transaction")
+    else:
+        bench.report.leave_out(3, "SQLite is not installed")
+
+
 def storm(bench):
     """Many deadlines at once: alone, then with another caller."""
     rounds = Rounds()
@@ -116,12 +153,24 @@ def storm(bench):
             beside = site.storm(until)[2]
         rounds.take("get", beside["get"])
         rounds.take("create", beside["create"])
-        for per in (1000, 4000):
-            with peers.Embedded("lmdb", bench.directory, n) as lmdb:
-                rounds.take(f"lmdb {per}", lmdb.storm(n, per)["rate"])
+        for name in filter(peers.there, EMBEDDED):
+            for per in (1000, 4000):
+                with peers.Embedded(name, bench.directory, n) as database:
+                    rounds.take(f"{name} {per}", database.storm(n, per)["rate"])
+        if peers.there("postgres"):
+            for name, per in (("1000", 1000), ("all", n)):
+                with peers.Postgres(bench.directory, n) as database:
+                    rounds.take(f"postgres {name}", database.storm(per)["rate"])
     add, what = bench.report.add, f"storm: {events} escalations of {n} tickets due at once"
     add(7, what, rounds["storm"], "/s", "≥ 0.9 (1 M events)", rounds["lmdb 4000"], "LMDB, 4,000 a transaction")
-    add(7, "the same", rounds["storm"], "/s", "", rounds["lmdb 1000"], "LMDB, 1,000 a transaction")
+    for peer, name, goal in (("lmdb 1000", "LMDB, 1,000 a transaction", ""),
+                             ("sqlite 1000", "SQLite, 1,000 a transaction", ""),
+                             ("postgres 1000", "PostgreSQL, 1,000 a statement", "≥ 2.2 (1 M events)"),
+                             ("postgres all", "PostgreSQL, all in one statement", "")):
+        if peer in rounds.values:
+            add(7, "the same", rounds["storm"], "/s", goal, rounds[peer], name)
+    if not peers.there("postgres"):
+        bench.report.leave_out(7, "PostgreSQL is not installed")
     for name, goal in (("get", "≤ 20 ms"), ("create", "≤ 40 ms")):
         add(8, f"another caller during the storm: {name}, p99", [x["p99_ms"] for x in rounds[name]], "ms", goal)
         add(8, f"the same: {name}, worst", [x["worst_ms"] for x in rounds[name]], "ms")
