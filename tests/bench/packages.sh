@@ -10,3 +10,7 @@ peer() {
 }
 peer SQLite libsqlite3-dev
 peer PostgreSQL postgresql libpq-dev
+# It asks whether to set up a database in the machine's own server: no, the figures have theirs.
+[ "$(id -u)" -ne 0 ] || ! command -v debconf-set-selections >/dev/null ||
+        echo request-tracker5 request-tracker5/dbconfig-install boolean false | debconf-set-selections
+peer 'Request Tracker' postgresql request-tracker5 rt5-db-postgresql

@@ -5,7 +5,9 @@ import contextlib
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
+import time
 
 from figures import BUILD, figures_of, kept, run
 
@@ -123,3 +125,62 @@ class Postgres:
 
     def storm(self, per):
         return figures_of(run([self.program, "storm", self.cluster.conninfo, per]))
+
+
+RT_SETUP = pathlib.Path("/usr/sbin/rt-setup-database-5")
+RT_CONFIG = """Set($rtname, 'bench');
+Set($Organization, 'example.invalid');
+Set($WebDomain, 'example.invalid');
+Set($DatabaseType, 'Pg');
+Set($DatabaseHost, '{path}');
+Set($DatabaseUser, 'rt_user');
+Set($DatabasePassword, 'bench');
+Set($DatabaseName, 'rt5');
+Set($SendmailPath, '/bin/true');
+Set($HTMLFormatter, 'core');
+Set($LogToSyslog, undef);
+Set($LogToSTDERR, 'error');
+1;
+"""
+
+
+class RequestTracker:
+    """Request Tracker 5 as Debian has it, on a PostgreSQL server of its own; use with `with`. Its tools go by the login
+    of the caller, which has to be root."""
+
+    program = pathlib.Path(__file__).with_name("peer-rt.pl")
+
+    def __init__(self, directory):
+        def make(path):
+            with Cluster(path).make() as cluster:
+                run([RT_SETUP, "--action=init", "--dba=postgres", "--dba-password=bench"], env=self.environment(cluster),
+                    stderr=subprocess.STDOUT)
+        self.copy = copied_cluster(directory, kept(directory, "rt", RT_SETUP, make))
+
+    @staticmethod
+    def there():
+        return os.geteuid() == 0 and RT_SETUP.exists() and bool(POSTGRES_PROGRAMS)
+
+    @staticmethod
+    def environment(cluster):
+        config, snippets = cluster.path / "RT_SiteConfig.pm", cluster.path / "none.d"
+        config.write_text(RT_CONFIG.format(path=cluster.path), encoding="utf-8")
+        snippets.mkdir(exist_ok=True)
+        return dict(os.environ, RT_SITE_CONFIG=str(config), RT_SITE_CONFIG_DIR=str(snippets))
+
+    def __enter__(self):
+        self.env = self.environment(self.copy.__enter__())
+        return self
+
+    def __exit__(self, *error):
+        return self.copy.__exit__(*error)
+
+    def create(self, n):
+        return figures_of(run(["perl", self.program, n], env=self.env))
+
+    def escalate(self, query):
+        """Seconds that rt-crontool takes to give every late ticket of a query its highest priority."""
+        began = time.monotonic()
+        run(["rt-crontool-5", "--search=RT::Search::FromSQL", f"--search-arg={query}",
+             "--action=RT::Action::EscalatePriority"], env=self.env)
+        return time.monotonic() - began

@@ -20,6 +20,9 @@ STORM_AFTER = 9 * 3600    # seconds: every ticket has had its warning then, and 
 OVERDUE_AFTER = 91 * 60   # work begins at nine, and what has half an hour is late then: an eighth
 EMBEDDED = ("lmdb", "sqlite")
 CLIENTS = (4, 8, 16, 32)
+RT_CALLS = 200
+RT_LATE = "Status = '__Active__' AND Due < 'now' AND Priority < 100"
+RT_STORM = 50000
 PAUSE = 1           # seconds, for what one has put off before another is measured
 READS = 200
 IDLE_SECONDS = 30
@@ -177,6 +180,30 @@ def storm(bench):
     add(14, "private memory, the most seen: storm", rounds["memory"], "MiB", "≤ 24 MiB (10 M)")
 
 
+def tracker(bench):
+    """Request Tracker, which is slow enough for a section of its own."""
+    if not peers.RequestTracker.there():
+        for row in (4, 7):
+            bench.report.leave_out(row, "Request Tracker 5 or PostgreSQL is not installed, or this is not root")
+        return
+    rounds = Rounds()
+    n = min(bench.storm, RT_STORM)
+    with bench.site(bench.size) as site, peers.RequestTracker(bench.directory) as rt:
+        for _ in range(bench.rounds):
+            rounds.take("create", site.load("create", CALLS, WINDOW)["rate"])
+            rounds.take("rt create", rt.create(RT_CALLS)["rate"])
+            with bench.site(n) as other:
+                events, seconds, _ = other.storm((FIRST_TIME + STORM_AFTER) * 1000000, others=False)
+            rounds.take("storm", events / seconds)
+            start_up = rt.escalate("id < 0")
+            rounds.take("rt storm", RT_CALLS / (rt.escalate(RT_LATE) - start_up))
+    add = bench.report.add
+    add(4, "durable creates, 64 in flight", rounds["create"], "/s", "≥ 2,500", rounds["rt create"],
+        "Request Tracker 5, one worker")
+    add(7, f"storm: {events} escalations of {n} tickets due at once", rounds["storm"], "/s", "≥ 1,000 (1 M events)",
+        rounds["rt storm"], "rt-crontool, its start taken off")
+
+
 def scale(bench):
     """A large store against a small one."""
     sizes = sorted({bench.small, min(bench.size, 1000000), bench.size})
@@ -284,4 +311,4 @@ def idle(bench):
                          [site.wake_ups() - before], "", "0")
 
 
-SECTIONS = {"throughput": throughput, "storm": storm, "scale": scale, "files": files, "idle": idle}
+SECTIONS = {"throughput": throughput, "storm": storm, "tracker": tracker, "scale": scale, "files": files, "idle": idle}
