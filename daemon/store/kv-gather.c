@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "store/key.h"
 #include "store/map.h"
 
 /* How an entry was before the open transaction. */
@@ -43,6 +44,10 @@ typedef struct GatherKv {
         Kv *base;
         unsigned n_databases;
         Layer layer; /* the newest */
+        /* By database: no entry that is there has a lesser key. What is due first, or goes out
+         * first, is taken away again and again, and a walk from the beginning would have to pass
+         * over all that was removed there since the last checkpoint. */
+        Key *least;
         Frozen frozen;
         bool open, writing; /* a transaction, one that writes */
         uint64_t batch;     /* counts those that write */
@@ -99,6 +104,9 @@ static void gather_end(Kv *kv) {
         GatherKv *g = (GatherKv *)kv;
 
         if (g->writing) {
+                /* What was removed is back. */
+                for (unsigned db = 0; db < g->n_databases; db++)
+                        g->least[db].size = 0;
                 while (g->n_undo > 0)
                         take_back(g, &g->undo[--g->n_undo]);
                 arena_rewind(&g->layer.arena, g->before);
@@ -184,6 +192,22 @@ static int set_value(GatherKv *g, Entry *entry, Slice value) {
         return 0;
 }
 
+static int compare(Slice a, Slice b) {
+        size_t n = MIN(a.size, b.size);
+        int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
+
+        return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Without room for a key the beginning is what is known. */
+static void set_least(GatherKv *g, unsigned db, Slice key) {
+        Key *least = &g->least[db];
+
+        least->size = 0;
+        if (key.size <= sizeof(least->bytes))
+                key_bytes(least, key.data, key.size);
+}
+
 static int gather_put(Kv *kv, unsigned db, Slice key, Slice value) {
         GatherKv *g = (GatherKv *)kv;
         Entry *entry;
@@ -195,6 +219,8 @@ static int gather_put(Kv *kv, unsigned db, Slice key, Slice value) {
                 r = set_value(g, entry, value);
         if (r == 0)
                 entry->removed = false;
+        if (r == 0 && compare(key, key_slice(&g->least[db])) < 0)
+                set_least(g, db, key);
         return r;
 }
 
@@ -215,13 +241,6 @@ static int gather_remove(Kv *kv, unsigned db, Slice key) {
 }
 
 /* ---- walking ---- */
-
-static int compare(Slice a, Slice b) {
-        size_t n = MIN(a.size, b.size);
-        int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
-
-        return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
 
 /* What a walk comes to next. */
 typedef struct Found {
@@ -252,10 +271,8 @@ static int seek_base(GatherKv *g, unsigned db, KvSeek how, Slice key, Found *ret
         return r == -ENOENT ? 0 : r;
 }
 
-static int gather_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key,
-                       Slice *ret_value) {
-        GatherKv *g = (GatherKv *)kv;
-
+/* Passes over what is removed. */
+static int seek_first(GatherKv *g, unsigned db, KvSeek how, Slice key, Found *ret) {
         for (;;) {
                 Found first = seek_layer(&g->layer, db, how, key), below = {};
                 int r = seek_base(g, db, how, key, &below);
@@ -271,13 +288,32 @@ static int gather_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_ke
                 if (!first.found)
                         return -ENOENT;
                 if (!first.removed) {
-                        *ret_key = first.key;
-                        *ret_value = first.value;
+                        *ret = first;
                         return 0;
                 }
-                key = first.key; /* removed: on from there */
+                key = first.key; /* on from there */
                 how = how == KV_BEFORE ? KV_BEFORE : KV_AFTER;
         }
+}
+
+static int gather_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key,
+                       Slice *ret_value) {
+        GatherKv *g = (GatherKv *)kv;
+        Slice least = key_slice(&g->least[db]);
+        int order = compare(key, least), r;
+        /* An empty key stands before the first. */
+        bool head = how != KV_BEFORE &&
+                    (order < 0 || (order == 0 && (how == KV_FROM || key.size == 0)));
+        Found first;
+
+        r = head ? seek_first(g, db, KV_FROM, least, &first) : seek_first(g, db, how, key, &first);
+        if (r < 0)
+                return r;
+        if (head)
+                set_least(g, db, first.key);
+        *ret_key = first.key;
+        *ret_value = first.value;
+        return 0;
 }
 
 typedef int (*GetBelow)(GatherKv *g, unsigned db, Slice key, Slice *ret);
@@ -494,6 +530,7 @@ static Kv *gather_free(Kv *kv) {
                 g->base->ops->free(g->base);
         free_layer(&g->layer);
         free_layer(&g->frozen.layer);
+        free(g->least);
         free(g->undo);
         free(g);
         return NULL;
@@ -536,9 +573,10 @@ int kv_gather_new(Kv *base, unsigned n_databases, Kv **ret) {
         *g = (GatherKv){ .kv.ops = &gather_ops,
                          .n_databases = n_databases,
                          .frozen.fd = -1,
+                         .least = calloc(n_databases, sizeof(Key)),
                          .layer.maps = calloc(n_databases, sizeof(Map)),
                          .frozen.layer.maps = calloc(n_databases, sizeof(Map)) };
-        r = g->layer.maps && g->frozen.layer.maps ? make_writer(g, base) : -ENOMEM;
+        r = g->least && g->layer.maps && g->frozen.layer.maps ? make_writer(g, base) : -ENOMEM;
         if (r < 0) {
                 gather_free(&g->kv);
                 return r;

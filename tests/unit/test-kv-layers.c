@@ -303,10 +303,89 @@ static void test_beside(void **state _unused_) {
                 beside_round(20261128 + round);
 }
 
+/* ---- a queue ---- */
+
+#define QUEUE 1000
+
+static const KvOps *counted;
+static size_t seeks;
+
+static int counting_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key,
+                         Slice *ret_value) {
+        seeks++;
+        return counted->seek(kv, db, how, key, ret_key, ret_value);
+}
+
+static void assert_first(Kv *kv, const char *wanted) {
+        Slice key, value;
+
+        assert_int_equal(kv->ops->seek(kv, 0, KV_FROM, (Slice){}, &key, &value), 0);
+        assert_same_slice(key, text_slice(wanted));
+        assert_int_equal(kv->ops->seek(kv, 0, KV_AFTER, (Slice){}, &key, &value), 0);
+        assert_same_slice(key, text_slice(wanted));
+}
+
+static void take_all(Kv *kv) {
+        for (size_t i = 0; i < QUEUE; i++) {
+                Slice key, value;
+                char wanted[8];
+
+                snprintf(wanted, sizeof(wanted), "q%04zu", i);
+                assert_int_equal(kv->ops->seek(kv, 0, KV_FROM, (Slice){}, &key, &value), 0);
+                assert_same_slice(key, text_slice(wanted));
+                assert_int_equal(kv->ops->remove(kv, 0, text_slice(wanted)), 0);
+        }
+}
+
+/* Taking away the first again and again does not pass over all that was there each time. */
+static void test_queue(void **state _unused_) {
+        MemoryDisk *disk = memory_disk_new();
+        Kv *base = memory_disk_open(disk), *kv;
+        Slice key, value;
+        KvOps counting;
+        char name[8];
+
+        assert_int_equal(base->ops->begin(base, true), 0);
+        for (size_t i = 0; i < QUEUE; i++) {
+                snprintf(name, sizeof(name), "q%04zu", i);
+                assert_int_equal(base->ops->put(base, 0, text_slice(name), text_slice("")), 0);
+        }
+        assert_int_equal(base->ops->commit(base), 0);
+        counted = base->ops;
+        counting = *base->ops;
+        counting.seek = counting_seek;
+        base->ops = &counting;
+        assert_int_equal(kv_gather_new(base, 1, &kv), 0);
+
+        assert_int_equal(kv->ops->begin(kv, true), 0);
+        seeks = 0;
+        take_all(kv);
+        assert_in_range(seeks, QUEUE, 2 * QUEUE);
+        assert_int_equal(kv->ops->seek(kv, 0, KV_FROM, (Slice){}, &key, &value), -ENOENT);
+        kv->ops->end(kv);
+
+        /* Taken back, all is there again; what comes in front of the first is the first. */
+        assert_int_equal(kv->ops->begin(kv, true), 0);
+        assert_first(kv, "q0000");
+        take_all(kv);
+        assert_int_equal(kv->ops->put(kv, 0, text_slice("q0500"), text_slice("")), 0);
+        assert_first(kv, "q0500");
+        assert_int_equal(kv->ops->put(kv, 0, text_slice("a"), text_slice("")), 0);
+        assert_first(kv, "a");
+        assert_int_equal(kv->ops->commit(kv), 0);
+        assert_int_equal(kv_gather_write(kv), 0);
+        assert_int_equal(kv->ops->begin(kv, false), 0);
+        assert_first(kv, "a");
+        kv->ops->end(kv);
+        kv->ops->free(kv);
+        memory_disk_free(disk);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_overlay),
                                             cmocka_unit_test(test_gather),
-                                            cmocka_unit_test(test_beside) };
+                                            cmocka_unit_test(test_beside),
+                                            cmocka_unit_test(test_queue) };
 
         return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }
