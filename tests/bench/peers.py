@@ -137,7 +137,6 @@ Set($DatabaseUser, 'rt_user');
 Set($DatabasePassword, 'bench');
 Set($DatabaseName, 'rt5');
 Set($SendmailPath, '/bin/true');
-Set($HTMLFormatter, 'core');
 Set($LogToSyslog, undef);
 Set($LogToSTDERR, 'error');
 1;
