@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmark and its short form in the tests share: a private bus, a daemon on a filled store, figures."""
 
+import functools
 import hashlib
 import os
 import pathlib
@@ -40,6 +41,12 @@ def private_memory(pid):
     except (OSError, AttributeError):
         pass  # it has ended
     return total
+
+
+@functools.cache
+def has_socket():
+    """Whether the daemon serves connections past the bus."""
+    return "--socket=" in run([BUILD / "aftersalesd", "--help"])
 
 
 class Site:
@@ -86,10 +93,12 @@ class Site:
     def start(self):
         """Starts the daemon; the seconds from exec to owning the name are kept."""
         (self.dir / "log").write_bytes(b"")
+        socket = [f"--socket={self.dir}/direct"] if has_socket() else []
         began = time.monotonic()
         self.daemon = self.spawn(BUILD / "aftersalesd", "--foreground", f"--config={CONFIG}",
                                  f"--state={self.state}",
-                                 f"--clock=manual={self.now}" if self.now else "--clock=real")
+                                 f"--clock=manual={self.now}" if self.now else "--clock=real",
+                                 *socket)
         self.wait(lambda: b"serving" in (self.dir / "log").read_bytes())
         self.start_seconds = time.monotonic() - began
 
@@ -106,6 +115,11 @@ class Site:
     def load(self, *arguments):
         """Figures of one run of the load program, by name."""
         return figures_of(self.run(BUILD / "tests/load", *map(str, arguments)))
+
+    def direct(self, *arguments):
+        """The same past the bus."""
+        return figures_of(run([BUILD / "tests/load", *arguments],
+                              env=dict(self.env, LOAD_SOCKET=str(self.dir / "direct"))))
 
     def together(self, clients, *arguments):
         """The same of several clients at once: all their rates, the worst of the other figures."""

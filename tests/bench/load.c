@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Load for the figures, over the bus in DBUS_SYSTEM_BUS_ADDRESS; one line of figures each:
+/* Load for the figures, over the bus in DBUS_SYSTEM_BUS_ADDRESS, or past it over the socket whose
+ * path is in LOAD_SOCKET; one line of figures each:
  *
  *      load create N WINDOW    N tickets, WINDOW calls in flight
  *      load get N WINDOW       N times a ticket, likewise
@@ -302,13 +303,31 @@ static int run(Load *load, const char *what, size_t n, size_t window) {
         return run_calls(load, send_create, n, window);
 }
 
+static int open_socket(const char *path, sd_bus **ret) {
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        char address[128];
+        int r = sd_bus_new(&bus);
+
+        snprintf(address, sizeof(address), "unix:path=%s", path);
+        if (r >= 0)
+                r = sd_bus_set_address(bus, address);
+        if (r >= 0)
+                r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        *ret = bus;
+        bus = NULL;
+        return 0;
+}
+
 int main(int argc, char *argv[]) {
         const char *what = argc > 1 ? argv[1] : "";
         size_t n = argc > 2 ? strtoul(argv[2], NULL, 10) : 0,
                window = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
         int echo = strncmp(what, "echo", 4) == 0;
         Load load = { .destination = echo ? ECHO_NAME : AFTERSALES_BUS_NAME };
-        int r = sd_bus_open_system(&load.bus);
+        const char *path = getenv("LOAD_SOCKET");
+        int r = path ? open_socket(path, &load.bus) : sd_bus_open_system(&load.bus);
 
         if (n < 1 || n > CALLS_MAX || window < 1 || window > 128)
                 return 64;
