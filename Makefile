@@ -222,6 +222,7 @@ run-check:
   'manual pages=$(PYTHON) tests/test_man.py' \
 	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus asan=env BUILD=build/asan $(PYTHON) -m unittest discover -s tests/bus' \
+	  'bus past the bus=env DIRECT=1 $(PYTHON) -m unittest discover -s tests/bus' \
 	  'service=$(PYTHON) -m unittest discover -s tests/service' \
 	  '!scale=$(PYTHON) -m unittest discover -s tests/scale' \
 	  'demo=bash tests/replay/demo.sh' \

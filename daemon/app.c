@@ -265,6 +265,7 @@ static int start_bus(App *app) {
         BusOptions options = {
                 .event = app->event,
                 .address = app->options->bus_address,
+                .socket = app->options->socket,
                 .engine = app->engine,
                 .access = app->access,
                 .store = app->store,

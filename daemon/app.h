@@ -24,6 +24,7 @@ typedef struct AppOptions {
         uint32_t keep;           /* backups in its directory; 0: all */
         bool force;              /* a restore may replace a store */
         const char *bus_address; /* NULL: the system bus */
+        const char *socket;      /* for direct connections; NULL: none */
         WallClock clock;
         LogTarget log_target;
         bool origin; /* show where each value of the configuration stands */

@@ -23,6 +23,8 @@ static const char usage[] =
         "  --state=DIRECTORY     where the store is, instead of store.directory of the configuration\n"
         "                        ($STATE_DIRECTORY does the same)\n"
         "  --bus=ADDRESS         bus to serve on, the system bus unless given\n"
+        "  --socket=PATH         also serve direct connections, past the bus, on this socket\n"
+        "                        ($RUNTIME_DIRECTORY: on the socket bus there)\n"
         "  --clock=real          the system's clock (as without)\n"
         "  --clock=manual[=TIME] a clock that stands still, at TIME like 2026-01-05T00:00:00Z, until it is\n"
         "                        set through org.aftersales1.Clock\n"
@@ -120,6 +122,9 @@ static int take_option(int c, AppOptions *options, int *mode) {
         case 'b':
                 options->bus_address = STREQ(optarg, "system") ? NULL : optarg;
                 return 0;
+        case 'S':
+                options->socket = optarg;
+                return 0;
         case 'k':
                 return set_clock(optarg, &options->clock);
         case 'f':
@@ -168,6 +173,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *options, int *mod
                 { "config", required_argument, NULL, 'c' },
                 { "state", required_argument, NULL, 's' },
                 { "bus", required_argument, NULL, 'b' },
+                { "socket", required_argument, NULL, 'S' },
                 { "clock", required_argument, NULL, 'k' },
                 { "foreground", no_argument, NULL, 'f' },
                 { "check-config", no_argument, mode, MODE_CHECK_CONFIG },
@@ -211,6 +217,15 @@ static char *state_from_environment(void) {
         return list ? strndup(list, strcspn(list, ":")) : NULL;
 }
 
+/* Likewise. */
+static char *socket_from_environment(void) {
+        const char *list = getenv("RUNTIME_DIRECTORY");
+        char *path = NULL;
+
+        return list && asprintf(&path, "%.*s/bus", (int)strcspn(list, ":"), list) >= 0 ? path
+                                                                                       : NULL;
+}
+
 static int introspect(const AppOptions *options _unused_) {
         bus_print_introspection(stdout);
         return EXIT_SUCCESS;
@@ -241,12 +256,13 @@ static int (*const modes[])(const AppOptions *) = {
 
 int main(int argc, char *argv[]) {
         char program[4096] = "";
-        _cleanup_free_ char *state = state_from_environment();
+        _cleanup_free_ char *state = state_from_environment(), *socket = socket_from_environment();
         AppOptions options = {
                 .program = program,
                 .config_path = DEFAULT_CONFIG,
                 .state = state,
                 .unit_state = state != NULL,
+                .socket = socket,
                 .log_target = isatty(STDERR_FILENO) ? LOG_TO_STDERR : LOG_TO_SYSLOG,
         };
         int mode = MODE_RUN;

@@ -9,6 +9,7 @@
 
 #include "aftersales/bus.h"
 #include "base/log.h"
+#include "bus/direct.h"
 #include "bus/jobs.h"
 #include "bus/log-control.h"
 #include "bus/vtable.h"
@@ -28,7 +29,7 @@ const char *bus_refusal_name(int code) {
 static void send_now(sd_bus_message *m) {
         int r = sd_bus_send(NULL, m, NULL);
 
-        if (r < 0)
+        if (r < 0 && r != -ENOTCONN) /* a direct connection is gone */
                 log_warning("an answer could not be sent: %s", strerror(-r));
 }
 
@@ -40,8 +41,26 @@ static int make_refusal(sd_bus_message *m, const Refusal *refusal, sd_bus_messag
         return sd_bus_message_new_method_error(m, ret, &error);
 }
 
+const char *bus_sender(const Bus *bus, sd_bus_message *m) {
+        const Peer *peer = direct_find(bus->direct, m);
+
+        return peer ? peer->name : sd_bus_message_get_sender(m);
+}
+
+int bus_new_signal(Bus *bus, const char *name, const char *interface, const char *member,
+                   sd_bus_message **ret) {
+        const Peer *peer = direct_find_name(bus->direct, name);
+        int r;
+
+        if (!peer && strncmp(name, DIRECT_PREFIX, strlen(DIRECT_PREFIX)) == 0)
+                return -ENOTCONN;
+        r = sd_bus_message_new_signal(peer ? peer->connection : bus->bus, ret, AFTERSALES_PATH,
+                                      interface, member);
+        return r < 0 || peer ? r : sd_bus_message_set_destination(*ret, name);
+}
+
 static void answer(Bus *bus, const BusInterface *again, sd_bus_message *m, sd_bus_message *reply) {
-        backlog_note(bus->backlog, sd_bus_message_get_sender(m));
+        backlog_note(bus->backlog, sd_bus_message_get_sender(m)); /* who has no name is no burden */
         if (!store_has_batch(bus->options.store)) {
                 send_now(reply);
                 return;
@@ -172,7 +191,7 @@ static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message 
         int r;
 
         bus->calls++;
-        subscriber_called(bus, sd_bus_message_get_sender(m));
+        subscriber_called(bus, bus_sender(bus, m));
         snprintf(call.actor_name, sizeof(call.actor_name), "uid:%" PRIu32, (uint32_t)uid);
         call.actor.name = call.actor_name;
         r = run_method(&call, method, transition);
@@ -208,7 +227,15 @@ static bool is_idle_question(const BusInterface *interface, sd_bus_message *m) {
                 method->permission == PERMISSION_ESCALATION_READ);
 }
 
+/* Its connection says who it is. */
+static void receive_direct(Bus *bus, const BusInterface *interface, sd_bus_message *m,
+                           const Peer *peer) {
+        if (!direct_drop_deaf(bus->direct, peer))
+                handle_call(bus, interface, m, &peer->actor, peer->credentials.uid);
+}
+
 void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
+        const Peer *peer = direct_find(bus->direct, m);
         Refusal refusal;
         Actor actor;
         uid_t uid;
@@ -217,6 +244,10 @@ void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
         if (is_idle_question(interface, m) ||
             backlog_is_deaf(bus->backlog, sd_bus_message_get_sender(m)))
                 return;
+        if (peer) {
+                receive_direct(bus, interface, m, peer);
+                return;
+        }
         r = identities_find(bus->identities, m, interface, &actor, &uid);
         if (r == 0)
                 handle_call(bus, interface, m, &actor, uid);
@@ -283,18 +314,26 @@ static void on_commit(void *userdata, int result) {
 
 /* ---- as an object ---- */
 
-static int register_interface(Bus *bus, const BusInterface *interface) {
+static int add_registration(Bus *bus, const BusInterface *interface) {
         BusRegistration *registration = &bus->registrations[bus->n_registrations];
         int r;
 
         assert(bus->n_registrations < INTERFACES_MAX);
         *registration = (BusRegistration){ .bus = bus, .interface = interface };
         r = vtable_new(interface, on_call, &registration->vtable);
-        if (r < 0)
-                return r;
-        bus->n_registrations++;
-        return sd_bus_add_object_vtable(bus->bus, NULL, AFTERSALES_PATH, interface->name,
-                                        vtable_entries(registration->vtable), registration);
+        if (r == 0)
+                bus->n_registrations++;
+        return r;
+}
+
+int bus_register_all(Bus *bus, sd_bus *connection) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < bus->n_registrations; i++)
+                r = sd_bus_add_object_vtable(
+                        connection, NULL, AFTERSALES_PATH, bus->registrations[i].interface->name,
+                        vtable_entries(bus->registrations[i].vtable), &bus->registrations[i]);
+        return r < 0 ? r : log_control_register(bus, connection);
 }
 
 static int connect_bus(Bus *bus) {
@@ -325,9 +364,9 @@ int bus_new(const BusOptions *options, Bus **ret) {
                 r = backlog_new(bus->bus, &bus->backlog);
         for (size_t i = 0; r >= 0 && bus_interfaces[i]; i++)
                 if (!bus_interfaces[i]->manual_clock || options->clock->manual)
-                        r = register_interface(bus, bus_interfaces[i]);
+                        r = add_registration(bus, bus_interfaces[i]);
         if (r >= 0)
-                r = log_control_register(bus);
+                r = bus_register_all(bus, bus->bus);
         if (r >= 0)
                 r = identities_new(bus->bus, options->access, on_identified, bus, &bus->identities);
         if (r < 0) {
@@ -347,11 +386,17 @@ void bus_set_due(Bus *bus, DueTimer *due) {
 int bus_start(Bus *bus) {
         int r = sd_bus_request_name(bus->bus, AFTERSALES_BUS_NAME, 0);
 
+        if (r >= 0 && bus->options.socket) {
+                r = direct_new(bus, bus->options.socket, &bus->direct);
+                if (r < 0)
+                        log_error("cannot listen at %s: %s", bus->options.socket, strerror(-r));
+        }
         return r < 0 ? r : sd_bus_attach_event(bus->bus, bus->options.event, PRIORITY_BUS);
 }
 
 void bus_access_changed(Bus *bus) {
         identities_access_changed(bus->identities);
+        direct_access_changed(bus->direct);
         subscribers_access_changed(bus);
 }
 
@@ -363,6 +408,7 @@ Bus *bus_free(Bus *bus) {
         policy_done(bus);
         simulations_done(bus);
         jobs_done(bus);
+        direct_free(bus->direct);
         subscribers_done(bus);
         backlog_free(bus->backlog);
         sd_bus_slot_unref(bus->time_source);

@@ -26,6 +26,7 @@ typedef struct NewPolicy {
 typedef struct BusOptions {
         sd_event *event;
         const char *address; /* NULL: the system bus */
+        const char *socket;  /* for direct connections; NULL: none */
         const Engine *engine;
         const Access *access;
         Store *store;

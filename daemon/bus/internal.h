@@ -101,6 +101,7 @@ struct Bus {
         BusRegistration registrations[INTERFACES_MAX];
         size_t n_registrations;
         Backlog *backlog;
+        struct Direct *direct; /* connections past the bus; NULL: there is no socket */
         Subscriber *subscribers;
         size_t n_subscribers;
         struct CheckJob *check;
@@ -116,6 +117,14 @@ struct Bus {
  * instead. */
 const BusMethod *bus_find_method(const BusInterface *interface, const char *member,
                                  const Transition **ret_transition);
+
+/* Who has sent a message: a name on the bus, or that of a direct connection. */
+const char *bus_sender(const Bus *bus, sd_bus_message *m);
+/* A signal to that one alone. -ENOTCONN: its connection is gone. */
+int bus_new_signal(Bus *bus, const char *name, const char *interface, const char *member,
+                   sd_bus_message **ret);
+/* Everything that is offered, on a connection. */
+int bus_register_all(Bus *bus, sd_bus *connection);
 
 /* Handles a call as soon as it is known who sent it. */
 void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m);
@@ -231,6 +240,7 @@ int bus_subscribe(BusCall *call);
 int bus_unsubscribe(BusCall *call);
 /* Whoever calls reads what it is sent. */
 void subscriber_called(Bus *bus, const char *name);
+void subscriber_gone(Bus *bus, const char *name);
 void subscribers_access_changed(Bus *bus);
 void subscribers_done(Bus *bus);
 /* For the due timer: asks whether a time source keeps the clock right. */

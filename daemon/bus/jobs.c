@@ -108,15 +108,13 @@ static void send_signal(Job *job, const char *member, const char *signature, ...
         va_list arguments;
         int r;
 
-        r = sd_bus_message_new_signal(job->bus->bus, &m, AFTERSALES_PATH, AFTERSALES_JOBS, member);
+        r = bus_new_signal(job->bus, job->client, AFTERSALES_JOBS, member, &m);
         va_start(arguments, signature);
         if (r >= 0)
                 r = sd_bus_message_appendv(m, signature, arguments);
         va_end(arguments);
         if (r >= 0)
-                r = sd_bus_message_set_destination(m, job->client);
-        if (r >= 0)
-                r = sd_bus_send(job->bus->bus, m, NULL);
+                r = sd_bus_send(NULL, m, NULL);
         if (r < 0)
                 log_debug("a signal about job %" PRIu64 " could not be sent: %s", job->id,
                           strerror(-r));
@@ -305,7 +303,7 @@ int job_new(BusCall *call, const JobWork *work, void *userdata, Job **ret) {
                 .work = *work,
                 .id = ++call->bus->last_job,
                 .state = JOB_RUNNING,
-                .client = strdup(sd_bus_message_get_sender(call->m)),
+                .client = strdup(bus_sender(call->bus, call->m)),
                 .started_at = call->now,
                 .problems = { .fd = -1 },
                 .rejects = { .fd = -1 },

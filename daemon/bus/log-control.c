@@ -111,10 +111,10 @@ static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         return 1;
 }
 
-int log_control_register(Bus *bus) {
-        int r = sd_bus_add_object(bus->bus, NULL, LOG_CONTROL_PATH, on_call, bus);
+int log_control_register(Bus *bus, sd_bus *connection) {
+        int r = sd_bus_add_object(connection, NULL, LOG_CONTROL_PATH, on_call, bus);
 
         return r < 0 ? r
-                     : sd_bus_add_object_vtable(bus->bus, NULL, LOG_CONTROL_PATH,
+                     : sd_bus_add_object_vtable(connection, NULL, LOG_CONTROL_PATH,
                                                 LOG_CONTROL_INTERFACE, vtable, NULL);
 }

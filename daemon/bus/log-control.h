@@ -6,4 +6,4 @@
 
 #include "bus/internal.h"
 
-int log_control_register(Bus *bus);
+int log_control_register(Bus *bus, sd_bus *connection);

@@ -10,13 +10,15 @@
 #include "aftersales/bus.h"
 #include "base/log.h"
 #include "bus/areas.h"
+#include "bus/direct.h"
 #include "loop/feed.h"
 
 /* Above this the bus does not keep up, and signals are left out rather than piled up. */
 #define QUEUED_MAX 4096
 
 struct Subscriber {
-        sd_bus_track *track; /* holds the one name; gone when it leaves the bus */
+        /* Holds the one name; gone when it leaves the bus. Not for direct connections. */
+        sd_bus_track *track;
         char *name;
         Credentials credentials;
         Actor actor;
@@ -37,7 +39,7 @@ static void remove_at(Bus *bus, size_t i) {
         bus->subscribers[i] = bus->subscribers[--bus->n_subscribers];
 }
 
-static void remove_name(Bus *bus, const char *name) {
+void subscriber_gone(Bus *bus, const char *name) {
         for (size_t i = 0; i < bus->n_subscribers; i++)
                 if (STREQ(bus->subscribers[i].name, name)) {
                         remove_at(bus, i);
@@ -76,7 +78,9 @@ static int set_actor(Subscriber *subscriber, const Access *access) {
 }
 
 static int subscriber_init(Subscriber *subscriber, Bus *bus, const char *name) {
-        const Credentials *credentials = identities_credentials(bus->identities, name);
+        const Peer *peer = direct_find_name(bus->direct, name);
+        const Credentials *credentials =
+                peer ? &peer->credentials : identities_credentials(bus->identities, name);
         int r;
 
         *subscriber = (Subscriber){ .name = strdup(name) };
@@ -85,7 +89,7 @@ static int subscriber_init(Subscriber *subscriber, Bus *bus, const char *name) {
         r = credentials ? credentials_copy(&subscriber->credentials, credentials) : -ENXIO;
         if (r == 0)
                 r = set_actor(subscriber, bus->options.access);
-        if (r < 0)
+        if (r < 0 || peer)
                 return r;
         r = sd_bus_track_new(bus->bus, &subscriber->track, on_gone, bus);
         return r < 0 ? r : sd_bus_track_add_name(subscriber->track, name);
@@ -93,11 +97,11 @@ static int subscriber_init(Subscriber *subscriber, Bus *bus, const char *name) {
 
 int bus_subscribe(BusCall *call) {
         Bus *bus = call->bus;
-        const char *name = sd_bus_message_get_sender(call->m);
+        const char *name = bus_sender(bus, call->m);
         Subscriber *grown;
         int r;
 
-        remove_name(bus, name);
+        subscriber_gone(bus, name);
         if (bus->n_subscribers == SUBSCRIBERS_MAX)
                 return refuse(&call->refusal, REFUSED_LIMIT, "there are %d subscribers already",
                               SUBSCRIBERS_MAX);
@@ -115,7 +119,7 @@ int bus_subscribe(BusCall *call) {
 }
 
 int bus_unsubscribe(BusCall *call) {
-        remove_name(call->bus, sd_bus_message_get_sender(call->m));
+        subscriber_gone(call->bus, bus_sender(call->bus, call->m));
         return 0;
 }
 
@@ -154,17 +158,18 @@ static const char *interface_of(const char *kind) {
         return NULL;
 }
 
-static int make_changed(Bus *bus, const char *interface, const FeedRow *row, sd_bus_message **ret) {
-        int r = sd_bus_message_new_signal(bus->bus, ret, AFTERSALES_PATH, interface, "Changed");
+static int make_changed(Bus *bus, const Subscriber *to, const char *interface, const FeedRow *row,
+                        sd_bus_message **ret) {
+        int r = bus_new_signal(bus, to->name, interface, "Changed", ret);
 
         return r < 0 ? r
                      : sd_bus_message_append(*ret, "tstt", row->id, row->state, row->revision,
                                              row->sequence);
 }
 
-static int make_escalated(Bus *bus, const FeedRow *row, sd_bus_message **ret) {
-        int r = sd_bus_message_new_signal(bus->bus, ret, AFTERSALES_PATH, AFTERSALES_ESCALATIONS,
-                                          "Escalated");
+static int make_escalated(Bus *bus, const Subscriber *to, const FeedRow *row,
+                          sd_bus_message **ret) {
+        int r = bus_new_signal(bus, to->name, AFTERSALES_ESCALATIONS, "Escalated", ret);
 
         return r < 0 ? r
                      : sd_bus_message_append(*ret, "tststst", row->id, row->kind, row->case_id,
@@ -172,38 +177,36 @@ static int make_escalated(Bus *bus, const FeedRow *row, sd_bus_message **ret) {
                                              row->sequence);
 }
 
-static int make_advanced(Bus *bus, uint64_t sequence, sd_bus_message **ret) {
-        int r = sd_bus_message_new_signal(bus->bus, ret, AFTERSALES_PATH, AFTERSALES_MANAGER,
-                                          "Advanced");
+static int make_advanced(Bus *bus, const Subscriber *to, uint64_t sequence, sd_bus_message **ret) {
+        int r = bus_new_signal(bus, to->name, AFTERSALES_MANAGER, "Advanced", ret);
 
         return r < 0 ? r : sd_bus_message_append(*ret, "t", sequence);
 }
 
 /* The bus keeps what a subscriber does not read, on our account: whoever has not called for so many
  * signals gets no more of them. */
-static void send_to(Bus *bus, Subscriber *subscriber, sd_bus_message *m) {
+static void send_to(Subscriber *subscriber, sd_bus_message *m) {
         uint64_t queued = 0;
         int r;
 
-        sd_bus_get_n_queued_write(bus->bus, &queued);
+        sd_bus_get_n_queued_write(sd_bus_message_get_bus(m), &queued);
         if (queued > QUEUED_MAX || subscriber->ahead >= SIGNALS_AHEAD_MAX)
                 return;
         subscriber->ahead++;
-        r = sd_bus_message_set_destination(m, subscriber->name);
-        if (r >= 0)
-                r = sd_bus_send(bus->bus, m, NULL);
+        r = sd_bus_send(NULL, m, NULL);
         if (r < 0)
                 log_warning("a signal could not be sent: %s", strerror(-r));
 }
 
 /* The signal of its own that a row has, if any. */
-static int make_signal(Bus *bus, const FeedRow *row, FeedSight sight, sd_bus_message **ret) {
+static int make_signal(Bus *bus, const Subscriber *to, const FeedRow *row, FeedSight sight,
+                       sd_bus_message **ret) {
         const char *interface = interface_of(row->what);
 
         if (interface && !row->removed)
-                return make_changed(bus, interface, row, ret);
+                return make_changed(bus, to, interface, row, ret);
         if (sight == FEED_SEEN && row->cause && row->kind && row->revision == 1)
-                return make_escalated(bus, row, ret);
+                return make_escalated(bus, to, row, ret);
         return 0;
 }
 
@@ -218,9 +221,9 @@ int bus_announce(void *userdata, const FeedRow *row) {
                 if (sight == FEED_HIDDEN)
                         continue;
                 subscriber->hears = true;
-                if (make_signal(bus, row, sight, &m) >= 0 && m) {
+                if (make_signal(bus, subscriber, row, sight, &m) >= 0 && m) {
                         subscriber->heard = true;
-                        send_to(bus, subscriber, m);
+                        send_to(subscriber, m);
                 }
         }
         return 0;
@@ -234,8 +237,8 @@ void bus_announced(void *userdata, uint64_t sequence) {
                 Subscriber *subscriber = &bus->subscribers[i];
 
                 if (subscriber->hears && !subscriber->heard &&
-                    make_advanced(bus, sequence, &m) >= 0)
-                        send_to(bus, subscriber, m);
+                    make_advanced(bus, subscriber, sequence, &m) >= 0)
+                        send_to(subscriber, m);
                 subscriber->hears = subscriber->heard = false;
         }
 }

@@ -39,6 +39,7 @@ ERROR_PREFIX = BUS_NAME + ".Error."
 
 TIME_LIMIT = 30  # seconds that anything may take
 IN_FLIGHT = 64  # calls that wait for an answer; a bus allows 128
+DIRECT = bool(os.environ.get("DIRECT"))  # whether clients connect past the bus
 USEC = 1_000_000
 HOUR = 3600 * USEC
 DAY = 24 * HOUR
@@ -153,6 +154,11 @@ def am_root():
 needs_root = unittest.skipUnless(am_root(), "other users can only be taken on by root")
 
 
+def of_the_bus(test):
+    """Is no test for clients who connect past the bus."""
+    return None if DIRECT else test
+
+
 @contextlib.contextmanager
 def taken_on(user, groups):
     """This process is somebody else for so long; a connection keeps who it was made by."""
@@ -176,11 +182,15 @@ class Client:
     """A connection to the bus. Interfaces are named without "org.aftersales1."."""
 
     def __init__(self, address, user=None, groups=()):
-        with taken_on(user, groups):
-            self.connection = jeepney.io.blocking.open_dbus_connection(
-                address, enable_fds=True, auth_timeout=10)
-        self.name = self.connection.unique_name
+        self.address, self.user, self.groups = address, user, groups
         self.received = []
+        self.connect()
+
+    def connect(self):
+        with taken_on(self.user, self.groups):
+            self.connection = jeepney.io.blocking.open_dbus_connection(
+                self.address, enable_fds=True, auth_timeout=10)
+        self.name = self.connection.unique_name
 
     def close(self):
         self.connection.close()
@@ -357,6 +367,7 @@ class Service:
         self.directory.chmod(0o711)  # others must reach the socket
         self.socket = self.directory / "bus"
         self.address = f"unix:path={self.socket}"
+        self.direct = f"unix:path={self.directory}/direct"
         self.state = self.directory / "state"
         self.log_path = self.directory / "log"
         self.config = self.directory / "policy.yaml"
@@ -400,7 +411,8 @@ class Service:
 
     def environment(self):
         environment = {key: value for key, value in os.environ.items()
-                       if key not in ("STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC")}
+                       if key not in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "NOTIFY_SOCKET",
+                                      "WATCHDOG_USEC")}
         return environment | {"DBUS_SYSTEM_BUS_ADDRESS": self.address}
 
     def command(self, *arguments):
@@ -411,7 +423,8 @@ class Service:
         clock = "real" if clock is None else f"manual={iso(clock)}"
         with self.log_path.open("ab") as log:
             self.daemon = subprocess.Popen(
-                self.command("--foreground", f"--clock={clock}"), stderr=log,
+                self.command("--foreground", f"--clock={clock}",
+                             f"--socket={self.directory}/direct"), stderr=log,
                 stdin=subprocess.DEVNULL,
                 env=self.environment() | ({"NOTIFY_SOCKET": str(notify)} if notify else {}))
 
@@ -424,6 +437,10 @@ class Service:
             ready.settimeout(0.05)
             self.launch(clock, notify)
             wait_for(functools.partial(self.is_ready, ready), "aftersalesd")
+        for client in self.clients:
+            if client.address == self.direct:  # which lasts no longer than the daemon
+                client.close()
+                client.connect()
 
     def is_ready(self, ready):
         if self.daemon.poll() is not None:
@@ -458,8 +475,9 @@ class Service:
             self.stop()
         self.start(clock)
 
-    def client(self, user=None, groups=()):
-        client = Client(self.address, user, groups)
+    def client(self, user=None, groups=(), direct=DIRECT):
+        """On the bus, or on the daemon's own socket."""
+        client = Client(self.direct if direct else self.address, user, groups)
         self.clients.append(client)
         return client
 

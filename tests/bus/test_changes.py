@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from harness import (BUILD, BusError, FreshServiceTest, POLICY, REGION, ServiceTest, figure,
-                     needs_root, variants, wait_for)
+                     needs_root, of_the_bus, variants, wait_for)
 
 CASE_KEYS = {"sequence", "time", "actor", "verb", "what", "id", "state", "revision", "subcentre",
              "dealer", "left", "removed"}
@@ -412,6 +412,7 @@ class Flood(FeedTest):
         self.ticket()
         self.assertEqual([s.member for s in deaf.signals()], ["Changed"])
 
+    @of_the_bus
     def test_a_reader_that_never_reads(self):
         self.client.calls([self.client.message("Tickets", "Create", "a{sv}", variants(
             {"type": "consultation", "region": REGION, "description": "不" * 600}))] * 1000)
@@ -427,6 +428,7 @@ class Flood(FeedTest):
                f"slowest within {after[-1] * 1000:.0f} ms")
         self.assertLess(self.resident(), self.BYTES_MAX)
 
+    @of_the_bus
     def test_readers_that_ask_slowly(self):
         """They stay below every limit of the bus but one: what it keeps of the daemon's answers."""
         for _ in range(40):

@@ -9,7 +9,7 @@ import unittest
 import jeepney
 
 from harness import (BusError, DAY, FreshServiceTest, HOUR, IN_FLIGHT, REGION, ServiceTest,
-                     TIME_LIMIT, USEC, at, needs_root, shown, variants, wait_for)
+                     TIME_LIMIT, USEC, at, needs_root, of_the_bus, shown, variants, wait_for)
 
 SECOND = USEC
 
@@ -283,6 +283,7 @@ class Suspicion(FreshServiceTest):
         thread.start()
         return thread
 
+    @of_the_bus
     def test_another_program_confirms_it(self):
         """Where the kernel does not tell us, as in a unit without access to the clock."""
         timedated = self.timedated(True)
@@ -502,6 +503,7 @@ class Signals(FreshServiceTest):
         self.ticket()
         self.assertEqual(len(stays.signals()), 1)
 
+    @of_the_bus
     def test_bound(self):
         subscribers = [self.subscriber() for _ in range(64)]
         extra = self.service.client()

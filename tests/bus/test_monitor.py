@@ -14,7 +14,7 @@ import threading
 import time
 
 from harness import (BUILD, BusError, REGION, TIME_LIMIT, am_root, end_process,
-                     figure, variants, wait_for)
+                     figure, of_the_bus, variants, wait_for)
 from test_changes import FeedTest, follow, newest
 
 CONTROL = BUILD / "aftersalesctl"
@@ -128,6 +128,7 @@ class NothingMissed(FeedTest):
             monitor.start()
         return kills
 
+    @of_the_bus
     def test_killed_at_random(self):
         since = newest(self.client)
         users = [None, "games", "man"] if am_root() else [None, None]

@@ -12,6 +12,7 @@ from figures import Site, base, end_of_filling  # noqa: E402
 SMALL, LARGE = 1000, 1000000
 # A page that read all tickets would cost hundreds of times more; noise and deeper trees cost less than this.
 WORST_RATIO = 4
+WAKE_UP = 0.25  # milliseconds that a call of the large one may have waited for a processor
 LEAST_SHARED = 8
 
 
@@ -34,7 +35,7 @@ class Scale(unittest.TestCase):
             large = figures[LARGE][name]
             print(f"figure: {name}: {small:.2f} ms with {SMALL} tickets, {large:.2f} ms with {LARGE}")
             with self.subTest(name):
-                self.assertLess(large / small, WORST_RATIO)
+                self.assertLess(large, WORST_RATIO * small + WAKE_UP)
 
     def test_calls_in_flight_share_commits(self):
         with Site(self.large, end_of_filling(LARGE)) as site:

@@ -134,7 +134,7 @@ class Service(GuestTest):
 
     # Tenths of points of systemd-analyze; the backup is a client that is root, without any
     # capability.
-    EXPOSURE = {UNIT: 2, "aftersalesd-backup.service": 5}
+    EXPOSURE = {UNIT: 4, "aftersalesd-backup.service": 5}
 
     def test_units_are_sound(self):
         units = sorted(path.name for path in
@@ -235,6 +235,19 @@ class Service(GuestTest):
             self.assertIn("group aftersales", done.stdout)
         self.run_in("busctl", "--system", "call", *OBJECT, "org.freedesktop.DBus.Peer", "Ping",
                     user="nobody")
+
+    def test_past_the_bus(self):
+        """On the daemon's own socket everybody is who they are there, too, whatever confines it."""
+        call = ("busctl", "--address=unix:path=/run/aftersalesd/bus", "call", *OBJECT,
+                "org.aftersales1.Manager", "Status")
+        for user in (None, "clerk"):
+            self.assertIn("a{sv}", self.say(*call, user=user))
+        refused = self.run_in(*call, user="nobody", check=False)
+        self.assertIn("your role (none)", refused.stdout)
+        # The clerk is the clerk, and not root.
+        refused = self.run_in(*call[:-2], "org.aftersales1.Manager", "Check", user="clerk",
+                              check=False)
+        self.assertIn("does not have the permission admin.check", refused.stdout)
 
     def test_name_is_not_to_be_had(self):
         for user in ("nobody", "clerk", None):

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections past the bus. That the API is the same there, DIRECT=1 shows: then all of these tests
+run over the daemon's own socket. Here is what is about the socket itself."""
+
+import os
+import pathlib
+import socket
+import stat
+import time
+import unittest
+
+import jeepney.io.blocking
+
+from harness import (BusError, Client, FreshServiceTest, POLICY, REGION, am_root, needs_root, variants,
+                     wait_for)
+
+PEERS_OF_ONE, STRANGERS_MAX, UNREAD_MAX = 16, 8, 128  # daemon/bus/direct.c
+
+
+class Direct(FreshServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.path = pathlib.Path(self.service.direct.removeprefix("unix:path="))
+
+    def connect(self, user=None, groups=()):
+        return self.service.client(user, groups, direct=True)
+
+    def refused_connection(self, user=None):
+        with self.assertRaises((ConnectionResetError, BrokenPipeError, EOFError)):
+            self.connect(user)
+
+    def test_beside_the_bus(self):
+        """Both see the same, and hear of it."""
+        direct, bus = self.connect(), self.service.client(direct=False)
+        for one, other in ((direct, bus), (bus, direct)):
+            other.call("Manager", "Subscribe")
+            number = one.create(type="repair", region=REGION)
+            self.assertEqual(other.get(number)["state"], "received")
+            self.assertEqual([signal.values[0] for signal in other.signals()
+                              if signal.member == "Changed"], [number])
+            other.call("Manager", "Unsubscribe")
+            one.create(type="repair", region=REGION)
+            self.assertEqual(other.signals(), [])
+
+    def test_repeated_on_the_other(self):
+        """A request is the same one, whichever way it comes."""
+        fields = variants({"type": "repair", "region": REGION, "request_id": "one"})
+        first = self.connect().call("Tickets", "Create", "a{sv}", fields)
+        self.assertEqual(self.service.client(direct=False).call("Tickets", "Create", "a{sv}", fields),
+                         first)
+
+    def test_names(self):
+        """What libraries ask of a bus."""
+        client = self.connect()
+        self.assertTrue(client.name.startswith(":direct."))
+        self.assertNotEqual(self.connect().name, client.name)
+        bus = jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                  "org.freedesktop.DBus")
+        for name, expected in (("org.aftersales1", "org.aftersales1"), ("org.other", None)):
+            answer = client.calls([jeepney.new_method_call(bus, "GetNameOwner", "s", (name,))])[0]
+            if expected:
+                self.assertEqual(answer, expected)
+            else:
+                self.assertIsInstance(answer, BusError)
+
+    def test_the_socket(self):
+        """Open to all, gone with the daemon; one that a killed daemon has left is in nobody's way."""
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o666)
+        self.service.kill()
+        self.assertTrue(self.path.exists())
+        self.service.start(self.CLOCK)
+        self.assertTrue(self.connect().status())
+        self.service.stop()
+        self.assertFalse(self.path.exists())
+        self.service.start(self.CLOCK)
+
+    def test_so_many(self):
+        """One user does not take all places; a place is free when its holder has gone."""
+        clients = [self.connect() for _ in range(PEERS_OF_ONE)]
+        self.refused_connection()
+        self.assertTrue(clients[0].status())
+        clients[1].close()
+        wait_for(self.can_connect, "a free place")
+
+    def can_connect(self):
+        try:
+            return self.connect()
+        except (ConnectionResetError, BrokenPipeError, EOFError):
+            return None
+
+    @needs_root
+    def test_strangers(self):
+        """Whoever may do nothing hears so, and takes nobody's place."""
+        strangers = [self.connect("nobody") for _ in range(STRANGERS_MAX)]
+        with self.assertRaises(BusError) as caught:
+            strangers[0].status()
+        self.assertEqual(caught.exception.name, "NotPermitted")
+        self.refused_connection("nobody")
+        self.assertTrue(self.connect().status())
+
+    @needs_root
+    def test_a_role_that_changes(self):
+        """It holds for those who are connected, too."""
+        client = self.connect("nobody")
+        with self.assertRaises(BusError):
+            client.status()
+        self.service.configure(POLICY.read_text("utf-8") +
+                               "  - {user: nobody, role: everything, scope: headquarters}\n")
+        self.client.call("Policy", "Reload")
+        self.assertTrue(client.status())
+        self.service.configure(POLICY.read_text("utf-8"))
+        self.client.call("Policy", "Reload")
+        with self.assertRaises(BusError):
+            client.status()
+
+    def test_who_does_not_read(self):
+        """It is hung up on, and others do not wait for it."""
+        for _ in range(200):
+            self.client.create(type="repair", region=REGION, reference=f"r{_}")
+        deaf, other = self.connect(), self.connect()
+        question = Client.message("Tickets", "List", "a{sv}su", {}, "", 1000)
+        slowest = 0
+        with self.assertRaises((ConnectionResetError, BrokenPipeError)):
+            for _ in range(100 * UNREAD_MAX):
+                deaf.post(question)
+                began = time.monotonic()
+                other.status()
+                slowest = max(slowest, time.monotonic() - began)
+        self.assertLess(slowest, 1)
+        self.assertIn("who reads no answers", self.service.log_tail())
+        self.assertTrue(other.status())
+
+    def test_not_dbus(self):
+        """Whatever comes instead of it, others are served."""
+        for data in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\0AUTH ANONYMOUS\r\nBEGIN\r\n", os.urandom(4096),
+                     b"\0AUTH EXTERNAL 7b\r\nBEGIN\r\n", b"\0" * 100000):
+            with self.subTest(data=data[:20]), socket.socket(socket.AF_UNIX) as raw:
+                raw.connect(str(self.path))
+                try:
+                    raw.sendall(data)
+                    raw.shutdown(socket.SHUT_WR)
+                    raw.settimeout(5)
+                    while raw.recv(4096):
+                        pass
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+            self.assertTrue(self.connect().status())
+            self.service.clients.pop().close()
+
+    def test_pretending(self):
+        """Who somebody is, the kernel says."""
+        uid = b"30" if not am_root() else b"3635353334"  # 0, or 65534
+        with socket.socket(socket.AF_UNIX) as raw:
+            raw.connect(str(self.path))
+            raw.sendall(b"\0AUTH EXTERNAL " + uid + b"\r\n")
+            raw.settimeout(5)
+            self.assertNotIn(b"OK", raw.recv(4096))
+
+
+if __name__ == "__main__":
+    unittest.main()
