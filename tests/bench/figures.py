@@ -31,7 +31,7 @@ def figures_of(line):
 
 
 def private_memory(pid):
-    """Bytes of a process and its children that belong to nobody else (RssAnon)."""
+    """Bytes of a process and its children that no file backs (RssAnon); what a fork shares counts twice."""
     total = 0
     try:
         status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
