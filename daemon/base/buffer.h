@@ -23,6 +23,14 @@ static inline bool slice_begins(Slice slice, Slice start) {
                (start.size == 0 || memcmp(slice.data, start.data, start.size) == 0);
 }
 
+/* < 0, 0, > 0: by their bytes, a beginning before what begins with it. */
+static inline int slice_compare(Slice a, Slice b) {
+        size_t n = MIN(a.size, b.size);
+        int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
+
+        return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 typedef struct Buffer {
         uint8_t *data;
         size_t size;

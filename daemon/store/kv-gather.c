@@ -192,13 +192,6 @@ static int set_value(GatherKv *g, Entry *entry, Slice value) {
         return 0;
 }
 
-static int compare(Slice a, Slice b) {
-        size_t n = MIN(a.size, b.size);
-        int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
-
-        return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Without room for a key the beginning is what is known. */
 static void set_least(GatherKv *g, unsigned db, Slice key) {
         Key *least = &g->least[db];
@@ -219,7 +212,7 @@ static int gather_put(Kv *kv, unsigned db, Slice key, Slice value) {
                 r = set_value(g, entry, value);
         if (r == 0)
                 entry->removed = false;
-        if (r == 0 && compare(key, key_slice(&g->least[db])) < 0)
+        if (r == 0 && slice_compare(key, key_slice(&g->least[db])) < 0)
                 set_least(g, db, key);
         return r;
 }
@@ -250,7 +243,7 @@ typedef struct Found {
 
 /* Takes another find if it comes first; of the same key that above hides the one below. */
 static void take_first(Found *first, KvSeek how, const Found *below) {
-        int order = !below->found ? -1 : !first->found ? 1 : compare(first->key, below->key);
+        int order = !below->found ? -1 : !first->found ? 1 : slice_compare(first->key, below->key);
 
         if (how == KV_BEFORE && below->found && first->found)
                 order = -order;
@@ -300,7 +293,7 @@ static int gather_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_ke
                        Slice *ret_value) {
         GatherKv *g = (GatherKv *)kv;
         Slice least = key_slice(&g->least[db]);
-        int order = compare(key, least), r;
+        int order = slice_compare(key, least), r;
         /* An empty key stands before the first. */
         bool head = how != KV_BEFORE &&
                     (order < 0 || (order == 0 && (how == KV_FROM || key.size == 0)));

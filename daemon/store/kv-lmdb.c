@@ -180,18 +180,12 @@ static int get_cursor(LmdbKv *l, unsigned db, MDB_cursor **ret) {
         return lmdb_errno(r);
 }
 
-static int compare(MDB_val a, Slice b) {
-        size_t n = MIN(a.mv_size, b.size);
-        int order = n > 0 ? memcmp(a.mv_data, b.data, n) : 0;
-
-        return order != 0 ? order : (a.mv_size > b.size) - (a.mv_size < b.size);
-}
-
 /* Whether a key comes after all that the database has. */
 static bool is_behind_all(MDB_cursor *cursor, Slice key) {
         MDB_val last, v;
 
-        return mdb_cursor_get(cursor, &last, &v, MDB_LAST) == 0 && compare(last, key) < 0;
+        return mdb_cursor_get(cursor, &last, &v, MDB_LAST) == 0 &&
+               slice_compare(to_slice(last), key) < 0;
 }
 
 /* What is added at the end is told to LMDB, which would leave half of each page empty otherwise. */
@@ -234,9 +228,9 @@ static int seek_after(MDB_cursor *cursor, Slice key, MDB_val *k, MDB_val *v) {
 static bool is_ordered(KvSeek how, Slice key, MDB_val found) {
         if (found.mv_size == 0)
                 return false;
-        return how == KV_BEFORE  ? key.size == 0 || compare(found, key) < 0
-               : how == KV_AFTER ? compare(found, key) > 0
-                                 : compare(found, key) >= 0;
+        return how == KV_BEFORE  ? key.size == 0 || slice_compare(to_slice(found), key) < 0
+               : how == KV_AFTER ? slice_compare(to_slice(found), key) > 0
+                                 : slice_compare(to_slice(found), key) >= 0;
 }
 
 static int lmdb_seek(Kv *kv, unsigned db, KvSeek how, Slice key, Slice *ret_key, Slice *ret_value) {

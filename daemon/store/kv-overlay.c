@@ -120,13 +120,6 @@ typedef struct Found {
         int r; /* 0 or -ENOENT */
 } Found;
 
-static int compare(Slice a, Slice b) {
-        size_t n = MIN(a.size, b.size);
-        int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
-
-        return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Whether what was found above comes first in the direction of the walk; of the same key that above
  * hides the one below. */
 static bool above_is_first(KvSeek how, const Found *above, const Found *below) {
@@ -134,7 +127,7 @@ static bool above_is_first(KvSeek how, const Found *above, const Found *below) {
 
         if (above->r < 0 || below->r < 0)
                 return above->r == 0;
-        order = compare(above->key, below->key);
+        order = slice_compare(above->key, below->key);
         return how == KV_BEFORE ? order >= 0 : order <= 0;
 }
 

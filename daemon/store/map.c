@@ -58,26 +58,19 @@ void map_init(Map *map) {
                 map->end[level] = &map->first[level];
 }
 
-static int compare(const Entry *entry, Slice key) {
-        size_t n = MIN(entry->key.size, key.size);
-        int order = n > 0 ? memcmp(entry->key.data, key.data, n) : 0;
-
-        return order != 0 ? order : (entry->key.size > key.size) - (entry->key.size < key.size);
-}
-
 /* The last entry with a lesser key, NULL before the first; at each level the link behind which the
  * key belongs. */
 static Entry *search(Map *map, Slice key, Entry **links[static MAP_HEIGHT_MAX]) {
         Entry **from = map->first, *before = NULL;
 
-        if (map->last && compare(map->last, key) < 0) {
+        if (map->last && slice_compare(map->last->key, key) < 0) {
                 memcpy(links, map->end, sizeof(map->end));
                 return map->last;
         }
         for (unsigned level = MAP_HEIGHT_MAX; level-- > 0;) {
                 Entry *entry;
 
-                while ((entry = from[level]) && compare(entry, key) < 0) {
+                while ((entry = from[level]) && slice_compare(entry->key, key) < 0) {
                         before = entry;
                         from = entry->next;
                 }
@@ -95,13 +88,14 @@ Entry *map_seek(const Map *map, KvSeek how, Slice key) {
         if (how == KV_BEFORE)
                 return before;
         entry = *links[0];
-        return entry && how == KV_AFTER && compare(entry, key) == 0 ? entry->next[0] : entry;
+        return entry && how == KV_AFTER && slice_compare(entry->key, key) == 0 ? entry->next[0]
+                                                                               : entry;
 }
 
 Entry *map_find(const Map *map, Slice key) {
         Entry *entry = map_seek(map, KV_FROM, key);
 
-        return entry && compare(entry, key) == 0 ? entry : NULL;
+        return entry && slice_compare(entry->key, key) == 0 ? entry : NULL;
 }
 
 /* A quarter of the entries stand at each level of those at the one below. */
@@ -127,7 +121,7 @@ Entry *map_add(Map *map, Arena *arena, Slice key) {
 
         search(map, key, links);
         entry = *links[0];
-        if (entry && compare(entry, key) == 0)
+        if (entry && slice_compare(entry->key, key) == 0)
                 return entry;
         height = choose_height(map);
         size = sizeof(*entry) + height * sizeof(Entry *);
