@@ -128,7 +128,7 @@ def count(proof, text):
 
 def run_piece(proof, seed):
     """Whether it went well."""
-    began = time.monotonic()
+    began, state = time.monotonic(), state_of(proof.paths)
     done = subprocess.run(["nice", "-n", "19", "sh", "-c", proof.command.format(seed=seed)], cwd=ROOT,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", timeout=PIECE_LIMIT, check=False)
@@ -138,7 +138,10 @@ def run_piece(proof, seed):
         path.write_text(done.stdout)
         print(f"{proof.name}: seed {seed} ended with {done.returncode} and showed {n}: see {path}")
         return False
-    piece = {"proof": proof.name, "state": state_of(proof.paths), "seed": seed, "shown": n,
+    if state_of(proof.paths) != state:
+        print(f"{proof.name}: seed {seed} is for nothing, the sources have changed meanwhile")
+        return True
+    piece = {"proof": proof.name, "state": state, "seed": seed, "shown": n,
              "seconds": round(time.monotonic() - began),
              "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
              **figures(proof, done.stdout)}
