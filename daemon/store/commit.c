@@ -25,7 +25,7 @@
 #define CHECKPOINT_BYTES   (WAL_AREA / 2)
 #define CHECKPOINT_SHARE   64 /* of the map: so small a part of it */
 /* While one is being written beside, so many more changes may wait for the next. */
-#define BACKLOG_CHANGES (4 * CHECKPOINT_CHANGES)
+#define BACKLOG_CHANGES (2 * CHECKPOINT_CHANGES)
 /* For each change committed, so many journal records past their time are removed: the journal
  * shrinks faster than it grows, and no commit takes long. */
 #define PRUNE_PER_CHANGE 2
