@@ -102,10 +102,7 @@ static void answer(const BackupList *list, sd_bus_message *m) {
                 r = append_backup(reply, &list->rows[i]);
         if (r >= 0)
                 r = rows_close(reply);
-        if (r >= 0)
-                bus_answer(list->bus, m, reply);
-        else
-                log_error("the list of backups cannot be answered: %s", strerror(-r));
+        bus_answer_made(list->bus, m, r, reply);
 }
 
 static void on_line(void *userdata, const char *text) {

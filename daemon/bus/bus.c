@@ -26,10 +26,18 @@ const char *bus_refusal_name(int code) {
         return refusal_names[code] + strlen(AFTERSALES_ERROR_PREFIX);
 }
 
-static void send_now(sd_bus_message *m) {
+void bus_cannot_answer(Bus *bus, int r) {
+        log_at(LOG_CRIT, "a call has no answer (%s); ending, so that its caller hears of that",
+               strerror(-r));
+        sd_event_exit(bus->options.event, r);
+}
+
+static void send_now(Bus *bus, sd_bus_message *m) {
         int r = sd_bus_send(NULL, m, NULL);
 
-        if (r < 0 && r != -ENOTCONN) /* a direct connection is gone */
+        if (r == -ENOMEM)
+                bus_cannot_answer(bus, r);
+        else if (r < 0 && r != -ENOTCONN && r != -ECONNRESET) /* a direct connection is gone */
                 log_warning("an answer could not be sent: %s", strerror(-r));
 }
 
@@ -62,7 +70,7 @@ int bus_new_signal(Bus *bus, const char *name, const char *interface, const char
 static void answer(Bus *bus, const BusInterface *again, sd_bus_message *m, sd_bus_message *reply) {
         backlog_note(bus->backlog, sd_bus_message_get_sender(m)); /* who has no name is no burden */
         if (!store_has_batch(bus->options.store)) {
-                send_now(reply);
+                send_now(bus, reply);
                 return;
         }
         assert(bus->n_held < CALLS_HELD_MAX);
@@ -78,9 +86,23 @@ void bus_answer(Bus *bus, sd_bus_message *m, sd_bus_message *reply) {
 
 void bus_answer_refusal(Bus *bus, sd_bus_message *m, const Refusal *refusal) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r = make_refusal(m, refusal, &reply);
 
-        if (make_refusal(m, refusal, &reply) >= 0)
+        if (r >= 0)
                 bus_answer(bus, m, reply);
+        else
+                bus_cannot_answer(bus, r);
+}
+
+void bus_answer_made(Bus *bus, sd_bus_message *m, int r, sd_bus_message *reply) {
+        Refusal refusal;
+
+        if (r >= 0) {
+                bus_answer(bus, m, reply);
+                return;
+        }
+        bus_failure(r, sd_bus_message_get_interface(m), sd_bus_message_get_member(m), &refusal);
+        bus_answer_refusal(bus, m, &refusal);
 }
 
 int bus_failure(int r, const char *interface, const char *member, Refusal *refusal) {
@@ -173,6 +195,17 @@ static void log_call(const BusCall *call, int r) {
                           : "done");
 }
 
+/* The refusal takes the place of what was to be the answer. */
+static int put_refusal(BusCall *call) {
+        int r;
+
+        call->reply = sd_bus_message_unref(call->reply);
+        r = make_refusal(call->m, &call->refusal, &call->reply);
+        if (r < 0)
+                bus_cannot_answer(call->bus, r);
+        return MIN(r, 0);
+}
+
 /* Whose identity is known. */
 static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message *m,
                         const Actor *actor, uid_t uid) {
@@ -197,13 +230,14 @@ static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message 
         r = run_method(&call, method, transition);
         failed = r < 0 && r != BUS_ANSWERED_LATER;
         changed = store_head(bus->options.store)->sequence != sequence;
+        if (failed &&
+            changed) /* all that is missing is the answer, but without it nothing counts */
+                store_spoil(bus->options.store, -ENOMEM);
         if (failed)
                 r = bus_failure(r, interface->name, call.member, &call.refusal);
         log_call(&call, r);
-        if (r > 0) {
-                call.reply = sd_bus_message_unref(call.reply);
-                r = make_refusal(m, &call.refusal, &call.reply) < 0 ? -ENOMEM : 0;
-        }
+        if (r > 0)
+                r = put_refusal(&call);
         if (r == 0)
                 answer(bus, failed || changed ? NULL : interface, m, call.reply);
         sd_bus_message_unref(call.reply);
@@ -274,9 +308,10 @@ static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
 /* ---- the end of a batch ---- */
 
 /* What was held back was never true: each of the callers hears that nothing has happened. */
-static void answer_failed_commit(sd_bus_message *m, int result) {
+static void answer_failed_commit(Bus *bus, sd_bus_message *m, int result) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         Refusal refusal;
+        int r;
 
         if (result == -ENOSPC || result == -EDQUOT)
                 bus_failure(result, "", "", &refusal);
@@ -284,8 +319,11 @@ static void answer_failed_commit(sd_bus_message *m, int result) {
                 refuse(&refusal, REFUSED_TRY_AGAIN,
                        "the change could not be made durable (%s); nothing was changed, call again",
                        strerror(-result));
-        if (make_refusal(m, &refusal, &reply) >= 0)
-                send_now(reply);
+        r = make_refusal(m, &refusal, &reply);
+        if (r >= 0)
+                send_now(bus, reply);
+        else
+                bus_cannot_answer(bus, r);
 }
 
 /* After a failure the calls that changed nothing are handled anew, without what they have seen of
@@ -300,11 +338,11 @@ static void on_commit(void *userdata, int result) {
                 HeldAnswer held = bus->held[i]; /* what is held anew takes the places from 0 on */
 
                 if (result == 0)
-                        send_now(held.reply);
+                        send_now(bus, held.reply);
                 else if (full && held.again && sd_bus_message_rewind(held.call, true) >= 0)
                         bus_receive(bus, held.again, held.call);
                 else
-                        answer_failed_commit(held.call, result);
+                        answer_failed_commit(bus, held.call, result);
                 sd_bus_message_unref(held.call);
                 sd_bus_message_unref(held.reply);
         }

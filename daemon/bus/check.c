@@ -46,19 +46,19 @@ static void answer(CheckJob *job, int status) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         bool done = status == EXIT_SUCCESS || status == EXIT_FAILURE;
         Refusal refusal;
-        int r = -EIO;
+        int r = job->faults.error;
 
-        if (done && job->faults.error == 0)
-                r = sd_bus_message_new_method_return(job->m, &reply);
-        if (r >= 0)
-                r = append_result(job, reply);
-        if (r >= 0)
-                bus_answer(job->bus, job->m, reply);
-        else {
+        if (!done) {
                 refuse(&refusal, REFUSED_INTERNAL,
                        "the check could not be run to its end; see the log");
                 bus_answer_refusal(job->bus, job->m, &refusal);
+                return;
         }
+        if (r == 0)
+                r = sd_bus_message_new_method_return(job->m, &reply);
+        if (r >= 0)
+                r = append_result(job, reply);
+        bus_answer_made(job->bus, job->m, r, reply);
 }
 
 /* "records N" is the last line, every other one is a fault. */

@@ -144,30 +144,51 @@ static void set_actor(Identities *ids, Identity *identity) {
 }
 
 /* Whoever has gone or whom the bus does not know is nobody: no error of the answer may give rights.
- */
-static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        Identity *identity = userdata;
-        Identities *ids = identity->owner;
+ * Only without memory nothing is known, not even that. */
+static int learn(Identities *ids, Identity *identity, sd_bus_message *m) {
         gid_t gids[GROUPS_MAX];
         uid_t uid = (uid_t)-1;
         size_t n_gids = 0;
-        Waiting *waiting, *next;
+        int r = -ENXIO;
 
-        if (sd_bus_message_is_method_error(m, NULL) ||
-            read_credentials(m, &uid, gids, &n_gids) < 0) {
+        if (!sd_bus_message_is_method_error(m, NULL))
+                r = read_credentials(m, &uid, gids, &n_gids);
+        if (r < 0 && r != -ENOMEM) {
                 uid = (uid_t)-1;
                 n_gids = 0;
+                r = 0;
         }
-        /* Without memory for the groups: whatever the user may do alone. */
-        if (credentials_copy(&identity->credentials, &(Credentials){ uid, gids, n_gids }) < 0)
-                identity->credentials.uid = uid;
+        if (r == 0)
+                r = credentials_copy(&identity->credentials, &(Credentials){ uid, gids, n_gids });
+        if (r < 0)
+                return r;
         set_actor(ids, identity);
         identity->known = true;
+        return 0;
+}
+
+static void forget(Identities *ids, Identity *identity) {
+        for (size_t i = 0; i < ids->n; i++)
+                if (ids->list[i] == identity) {
+                        ids->list[i] = ids->list[--ids->n];
+                        identity_free(identity);
+                        return;
+                }
+}
+
+static int on_credentials(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        Identity *identity = userdata;
+        Identities *ids = identity->owner;
+        Waiting *waiting, *next;
+        int r = learn(ids, identity, m);
+
         identity->query = sd_bus_slot_unref(identity->query);
         /* Handling may put the identity itself out of the list. */
         waiting = identity->first;
         identity->first = identity->last = NULL;
         identity->n_waiting = 0;
+        if (r < 0) /* the calls that wait ask anew */
+                forget(ids, identity);
         for (; waiting; waiting = next) {
                 next = waiting->next;
                 ids->handle(ids->userdata, waiting->m, waiting->subject);

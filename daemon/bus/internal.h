@@ -132,6 +132,11 @@ void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m);
 /* Sends an answer, now or after the commit of what it may have seen. */
 void bus_answer(Bus *bus, sd_bus_message *m, sd_bus_message *reply);
 void bus_answer_refusal(Bus *bus, sd_bus_message *m, const Refusal *refusal);
+/* Sends what was made as an answer; r < 0: it could not be made, and nothing was changed. */
+void bus_answer_made(Bus *bus, sd_bus_message *m, int r, sd_bus_message *reply);
+/* Nobody may wait for an answer that cannot be given: the process ends in good order, and by that
+ * the bus tells all callers. What the call has changed may stay or not. */
+void bus_cannot_answer(Bus *bus, int r);
 /* Tells an unexpected failure as a refusal. */
 int bus_failure(int r, const char *interface, const char *member, Refusal *refusal);
 

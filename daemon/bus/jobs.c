@@ -202,8 +202,7 @@ static void answer_waiter(const Job *job, sd_bus_message *m) {
 
         if (r >= 0)
                 r = append_job(job, reply);
-        if (r >= 0)
-                bus_answer(job->bus, m, reply);
+        bus_answer_made(job->bus, m, r, reply);
         sd_bus_message_unref(m);
 }
 

@@ -179,10 +179,10 @@ static void answer(const Look *look, int r, const Refusal *refusal) {
                 r = sd_bus_message_append(reply, "tt", look->cases, look->moved);
         if (r >= 0)
                 r = look->dry ? append_rows(look, reply) : append_reloaded(look, reply);
-        if (r >= 0)
-                bus_answer(look->bus, look->m, reply);
-        else
-                log_error("the answer to a reload cannot be given: %s", strerror(-r));
+        if (r >= 0 || look->dry)
+                bus_answer_made(look->bus, look->m, r, reply);
+        else /* it is in force, and a refusal would be a lie */
+                bus_cannot_answer(look->bus, r);
 }
 
 /* Its text has a line for each thing that is wrong. */

@@ -270,3 +270,10 @@ int64_t store_credible_time(const Store *store, int64_t now) {
 void store_note_published(Store *store, uint64_t sequence) {
         store->now.head.published = sequence;
 }
+
+/* ---- a batch that must not be ---- */
+
+void store_spoil(Store *store, int error) {
+        if (store->mode == STORE_WRITING && store->batch_error == 0)
+                store->batch_error = error;
+}

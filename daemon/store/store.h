@@ -129,6 +129,8 @@ size_t store_batch_bytes(const Store *store);
  * failed, the process must end, and only the next start finds out. */
 int store_commit(Store *store);
 void store_abort(Store *store);
+/* The open batch cannot be committed any more: that will fail with this error. */
+void store_spoil(Store *store, int error);
 /* Whether the medium has failed: nothing can be read or written any more, only a new start helps.
  */
 bool store_is_dead(const Store *store);
