@@ -202,7 +202,8 @@ static int write_question(BusCall *call, const Filter *filter, int64_t until, ui
                              filter->kind ? enum_name(&kind_names, filter->kind) : NULL);
         if (r == 0)
                 r = put_code(input, "recipient", filter->recipient);
-        return fclose(input) == 0 ? r : -ENOMEM;
+        /* Without memory for its last step glibc says that all is well, and there is no text. */
+        return fclose(input) == 0 && *ret ? r : -ENOMEM;
 }
 
 static int start_helper(Simulation *s, const char *input) {

@@ -46,7 +46,8 @@ static int begin_access(_unused_ Walker *w, void *element, _unused_ const char *
         return 0;
 }
 
-/* 0, whether or not there is such a name, or ERANGE (the buffer is too small). */
+/* 0, whether or not there is such a name; ERANGE: the buffer is too small; other errno: nobody
+ * knows. (For a name that there is not, databases tell ENOENT, ESRCH, EBADF and the like.) */
 static int look_up(AccessRule *rule, char *buffer, size_t size) {
         struct group group, *found_group = NULL;
         struct passwd user, *found_user = NULL;
@@ -58,7 +59,7 @@ static int look_up(AccessRule *rule, char *buffer, size_t size) {
                 rule->id = found_group->gr_gid;
         if (found_user)
                 rule->id = found_user->pw_uid;
-        return r == ERANGE ? r : 0;
+        return r == ERANGE || r == ENOMEM || r == EIO || r == EMFILE || r == ENFILE ? r : 0;
 }
 
 /* As it was looked up before. */
@@ -76,7 +77,7 @@ static int ask_name_service(AccessRule *rule) {
                         return -ENOMEM;
                 r = look_up(rule, buffer, size);
         }
-        return 0;
+        return r == ERANGE ? 0 : -r;
 }
 
 static int set_identity(Walker *w, const Schema *s, const char *text, AccessRule *rule,

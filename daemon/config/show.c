@@ -171,7 +171,10 @@ int show_config(const Schema *schema, const Tree *tree, ConfigErrors *errors, bo
         if (!show.file)
                 return -ENOMEM;
         r = show_node(&show, schema, tree, 0);
-        if (fclose(show.file) != 0 && r == 0)
+        if (ferror(show.file) && r == 0)
+                r = -ENOMEM;
+        /* Without memory for its last step glibc says that all is well, and there is no text. */
+        if ((fclose(show.file) != 0 || !text) && r == 0)
                 r = -ENOMEM;
         if (r == 0)
                 *ret = TAKE_PTR(text);

@@ -121,6 +121,21 @@ static int gather_descriptors(Descriptors *descriptors, const HelperOptions *opt
         return r;
 }
 
+/* None may be left out: a helper with other descriptors would read and write what it is not to. */
+static int add_actions(posix_spawn_file_actions_t *actions, const Descriptors *descriptors,
+                       size_t n_descriptors) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ELEMENTS(descriptors->moved); i++)
+                if (descriptors->moved[i] >= 0)
+                        r = posix_spawn_file_actions_adddup2(actions, descriptors->moved[i],
+                                                             (int)i);
+        if (r == 0)
+                r = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1 +
+                                                                              (int)n_descriptors);
+        return -r;
+}
+
 static int spawn(Helper *helper, const Descriptors *descriptors) {
         const HelperOptions *options = &helper->options;
         const char *arguments[ARGUMENTS_MAX + 2] = { options->program };
@@ -138,16 +153,13 @@ static int spawn(Helper *helper, const Descriptors *descriptors) {
         }
         sigemptyset(&none);
         posix_spawn_file_actions_init(&actions);
-        for (size_t i = 0; i < ELEMENTS(descriptors->moved); i++)
-                if (descriptors->moved[i] >= 0)
-                        posix_spawn_file_actions_adddup2(&actions, descriptors->moved[i], (int)i);
-        posix_spawn_file_actions_addclosefrom_np(&actions,
-                                                 STDERR_FILENO + 1 + (int)options->n_descriptors);
         posix_spawnattr_init(&attributes);
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-        r = -posix_spawn(&helper->pid, options->program, &actions, &attributes,
-                         (char *const *)arguments, environment);
+        r = add_actions(&actions, descriptors, options->n_descriptors);
+        if (r == 0)
+                r = -posix_spawn(&helper->pid, options->program, &actions, &attributes,
+                                 (char *const *)arguments, environment);
         posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
         if (r < 0)
