@@ -261,6 +261,24 @@ static int add_signals(App *app) {
         return MIN(sd_event_add_signal(app->event, NULL, SIGHUP, on_hangup, app), 0);
 }
 
+static int start_loop(App *app) {
+        int r = MIN(sd_event_default(&app->event), 0);
+
+        if (r == 0)
+                r = add_signals(app);
+        if (r < 0)
+                log_error("cannot set up the event loop: %s", strerror(-r));
+        return r;
+}
+
+static int start_committer(App *app) {
+        int r = committer_new(app->event, app->store, &app->committer);
+
+        if (r < 0)
+                log_error("cannot set up what commits: %s", strerror(-r));
+        return r;
+}
+
 static int start_bus(App *app) {
         BusOptions options = {
                 .event = app->event,
@@ -332,9 +350,7 @@ static int take_name(App *app) {
 static int start(App *app) {
         int r;
 
-        r = MIN(sd_event_default(&app->event), 0);
-        if (r == 0)
-                r = add_signals(app);
+        r = start_loop(app);
         if (r == 0)
                 r = app_open_store(app, false);
         if (r == 0)
@@ -342,7 +358,7 @@ static int start(App *app) {
         if (r == 0)
                 r = app_enter_policy(app);
         if (r == 0)
-                r = committer_new(app->event, app->store, &app->committer);
+                r = start_committer(app);
         if (r == 0)
                 r = start_bus(app);
         if (r == 0)
@@ -360,7 +376,14 @@ int app_warn_missing_year(void *userdata _unused_, const char *calendar, int yea
 static int finish(App *app) {
         int r = committer_commit(app->committer);
 
-        return r < 0 ? r : store_flush(app->store);
+        if (r < 0) /* it has said so */
+                return r;
+        r = store_flush(app->store);
+        if (r < 0)
+                log_error("the last checkpoint could not be made (%s): the next start brings what "
+                          "it lacks from the write-ahead log",
+                          strerror(-r));
+        return r;
 }
 
 int app_run(const AppOptions *options) {

@@ -88,12 +88,20 @@ static void compose(StatusLine *line, char ret[static LINE_MAX_BYTES]) {
                 store_release(line->store);
 }
 
+/* Takes no memory: without READY=1 the start would be held to have failed. */
+static void say(const char *what, const char *text) {
+        char message[LINE_MAX_BYTES + 32];
+
+        snprintf(message, sizeof(message), "%s%s", what, text);
+        sd_notify(false, message);
+}
+
 static void refresh(StatusLine *line) {
         char text[LINE_MAX_BYTES];
 
         compose(line, text);
         if (!STREQ(text, line->said))
-                sd_notifyf(false, "STATUS=%s", text);
+                say("STATUS=", text);
         memcpy(line->said, text, sizeof(text));
 }
 
@@ -122,7 +130,7 @@ void status_line_ready(StatusLine *line) {
         if (!line->timer)
                 return;
         compose(line, line->said);
-        sd_notifyf(false, "READY=1\nSTATUS=%s", line->said);
+        say("READY=1\nSTATUS=", line->said);
 }
 
 void status_line_refresh(StatusLine *line) {
