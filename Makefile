@@ -6,6 +6,7 @@
 #   make check      every test; the last line is "N passed, N failed"
 #   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
 #   make prove      the long proofs, for MINUTES=60; docs/proof.md
+#   make sweep      every allocation of the start and of every method fails; goes on where it was cut short
 #   make asan       the tests under AddressSanitizer and UBSan
 #   make bench      figures (SIZE=tickets, BENCH_DIR=where bases are kept); make figures puts them into docs
 #   make man        writes the manual pages anew
@@ -154,6 +155,10 @@ $(BUILD)/tests/recorder.so: tests/crash/recorder.c tests/crash/log.h
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -fPIC -shared -o $@ $<
 
+$(BUILD)/tests/failing.so: tests/sweep/failing.c
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -fPIC -shared -o $@ $<
+
 $(BUILD)/tests/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz-%.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
 	$(Q)$(link) -fsanitize=fuzzer $(DAEMON_LINK)
@@ -164,7 +169,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/replay/%.o
 
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
 
-tests: $(UNIT_TESTS) $(TOOLS) $(BUILD)/tests/recorder.so
+tests: $(UNIT_TESTS) $(TOOLS) $(BUILD)/tests/recorder.so $(BUILD)/tests/failing.so
 
 # ---- the two commands of a newcomer ----
 
@@ -215,6 +220,7 @@ run-check:
 	  $(foreach t,$(THREADED),'unit tsan $(notdir $(t))=$(t)') \
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
 	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash' \
+	  'failing allocations=$(PYTHON) -m unittest discover -s tests/sweep' \
 	  'model=$(PYTHON) -m unittest discover -s tests/model' \
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
@@ -248,6 +254,11 @@ prove: packages-check
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz $(FUZZERS:%=build/fuzz/tests/%)
 	$(Q)$(PYTHON) tests/prove/prove.py run $(MINUTES)
+
+.PHONY: sweep
+sweep: packages-check
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)BUILD=$(BUILD) $(PYTHON) tests/sweep/sweep.py
 
 asan: packages-check
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests
