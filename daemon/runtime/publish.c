@@ -103,20 +103,26 @@ void publisher_run(Publisher *p) {
         Store *store = p->options.store;
         uint64_t sequence = store_head(store)->published;
 
+        int r = 0;
+
         if (sequence >= store_head(store)->sequence)
                 return;
-        while (sequence < store_head(store)->sequence) {
+        while (sequence < store_head(store)->sequence && (r == 0 || r == -EBADMSG)) {
                 JournalRecord record;
-                int r = store_journal_next(store, &sequence, &record);
 
-                if (r == -ENOENT)
-                        sequence = store_head(store)->sequence;
-                else if (r < 0)
-                        log_error("cannot read journal record %" PRIu64 ": %s", sequence,
-                                  strerror(-r));
-                else
+                r = store_journal_next(store, &sequence, &record);
+                if (r == -EBADMSG)
+                        log_error("journal record %" PRIu64 " is damaged: it is not announced",
+                                  sequence);
+                else if (r == 0)
                         publish_record(p, &record);
         }
+        if (r == -ENOENT)
+                sequence = store_head(store)->sequence;
+        else if (r < 0 && r != -EBADMSG)
+                log_error("cannot read what comes after journal record %" PRIu64
+                          " (%s): it is announced with the next change",
+                          sequence, strerror(-r));
         p->options.announced(p->options.userdata, sequence);
         store_note_published(store, sequence);
         store_release(store);
