@@ -199,6 +199,7 @@ check: packages-check
 	$(Q)$(MAKE) --no-print-directory VARIANT=clang all tests
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all tests
 	$(Q)$(MAKE) --no-print-directory VARIANT=tsan $(THREADED)
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz $(FUZZERS:%=build/fuzz/tests/%)
 	$(Q)$(MAKE) --no-print-directory run-check
 
 # What has a thread.
@@ -218,6 +219,7 @@ run-check:
 	  '!lint clang-tidy=$(MAKE) --no-print-directory lint-tidy' \
 	  $(call units,,$(BUILD)) $(call units,asan ,build/asan) \
 	  $(foreach t,$(THREADED),'unit tsan $(notdir $(t))=$(t)') \
+	  'fuzz=$(PYTHON) -m unittest discover -s tests/fuzz' \
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
 	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash' \
 	  'failing allocations=$(PYTHON) -m unittest discover -s tests/sweep' \
@@ -245,7 +247,8 @@ fuzz: packages-check
 run-fuzz: $(FUZZERS:%=$(BUILD)/tests/%)
 	$(Q)for f in $(FUZZERS); do mkdir -p $(BUILD)/corpus/$$f && \
 	  $(BUILD)/tests/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
-	  -artifact_prefix=$(BUILD)/$$f- -print_final_stats=1 $(BUILD)/corpus/$$f || exit 1; done
+	  -artifact_prefix=$(BUILD)/$$f- -print_final_stats=1 $(BUILD)/corpus/$$f \
+	  $$(ls -d tests/fuzz/seeds/$$f 2>/dev/null) || exit 1; done
 
 # The long proofs, piece by piece for so many minutes; docs/proof.md is what they have shown.
 MINUTES ?= 60

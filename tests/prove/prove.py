@@ -76,6 +76,7 @@ PROOFS = (
     Proof("flipped bits", "P13", 10_000, "flips",
           unittest("faults", "-p test_store_files.py -k flip", "SEED={seed}", "FLIPS=1000"),
           r"(\d+) flipped bits", DAEMON),
+    fuzz("fuzz-bus", 50_000, "daemon", "include", "conf"),
     fuzz("fuzz-records", 4_000_000, "daemon/record", "daemon/transfer"),
     fuzz("fuzz-journal", 2_000_000, "daemon/store"),
     fuzz("fuzz-rows", 1_000_000, "daemon/transfer"),
