@@ -5,6 +5,7 @@
  * missed, Changes tells. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "aftersales/bus.h"
@@ -17,9 +18,11 @@
 #define QUEUED_MAX 4096
 
 struct Subscriber {
-        /* Holds the one name; gone when it leaves the bus. Not for direct connections. */
-        sd_bus_track *track;
         char *name;
+        /* For those on the bus: hears when the name leaves it; and asks whether it has left before
+         * that was heard. Both without waiting, as sd_bus_track would: the answer comes behind all
+         * that the bus has for us already. */
+        sd_bus_slot *watch, *question;
         Credentials credentials;
         Actor actor;
         unsigned ahead; /* signals sent since it last called */
@@ -28,7 +31,8 @@ struct Subscriber {
 };
 
 static void subscriber_done(Subscriber *subscriber) {
-        sd_bus_track_unref(subscriber->track);
+        sd_bus_slot_unref(subscriber->watch);
+        sd_bus_slot_unref(subscriber->question);
         credentials_done(&subscriber->credentials);
         free(subscriber->name);
         free((char *)subscriber->actor.unit);
@@ -47,15 +51,40 @@ void subscriber_gone(Bus *bus, const char *name) {
                 }
 }
 
-static int on_gone(sd_bus_track *track, void *userdata) {
-        Bus *bus = userdata;
+/* It has left the bus, or would not be heard leaving it. */
+static int drop_current(Bus *bus) {
+        sd_bus_slot *slot = sd_bus_get_current_slot(bus->bus);
 
         for (size_t i = 0; i < bus->n_subscribers; i++)
-                if (bus->subscribers[i].track == track) {
+                if (bus->subscribers[i].watch == slot || bus->subscribers[i].question == slot) {
                         remove_at(bus, i);
                         break;
                 }
         return 0;
+}
+
+static int on_gone(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
+        return drop_current(userdata);
+}
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        return sd_bus_message_is_method_error(m, NULL) ? drop_current(userdata) : 0;
+}
+
+static int watch(Subscriber *subscriber, Bus *bus) {
+        char match[256];
+        int r;
+
+        snprintf(match, sizeof(match),
+                 "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                 "member='NameOwnerChanged',arg0='%s',arg2=''",
+                 subscriber->name);
+        r = sd_bus_add_match_async(bus->bus, &subscriber->watch, match, on_gone, on_answer, bus);
+        return r < 0 ? r
+                     : sd_bus_call_method_async(bus->bus, &subscriber->question,
+                                                "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                                "org.freedesktop.DBus", "GetNameOwner", on_answer,
+                                                bus, "s", subscriber->name);
 }
 
 /* The access's texts do not outlive it. */
@@ -91,8 +120,7 @@ static int subscriber_init(Subscriber *subscriber, Bus *bus, const char *name) {
                 r = set_actor(subscriber, bus->options.access);
         if (r < 0 || peer)
                 return r;
-        r = sd_bus_track_new(bus->bus, &subscriber->track, on_gone, bus);
-        return r < 0 ? r : sd_bus_track_add_name(subscriber->track, name);
+        return watch(subscriber, bus);
 }
 
 int bus_subscribe(BusCall *call) {
