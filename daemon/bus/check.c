@@ -32,13 +32,13 @@ static CheckJob *job_free(CheckJob *job) {
 }
 
 static int append_result(const CheckJob *job, sd_bus_message *reply) {
-        const char *fault = (const char *)job->faults.data, *end = fault + job->faults.size;
+        const char *faults = (const char *)job->faults.data; /* NULL without any */
         int r = sd_bus_message_append(reply, "t", job->records);
 
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "s");
-        for (; r >= 0 && fault < end; fault += strlen(fault) + 1)
-                r = sd_bus_message_append_basic(reply, 's', fault);
+        for (size_t at = 0; r >= 0 && at < job->faults.size; at += strlen(faults + at) + 1)
+                r = sd_bus_message_append_basic(reply, 's', faults + at);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
