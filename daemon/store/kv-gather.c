@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "store/key.h"
-#include "store/map.h"
+#include "store/layer.h"
 
 /* How an entry was before the open transaction. */
 typedef struct Undo {
@@ -22,12 +22,6 @@ typedef struct Undo {
         Slice value;
         size_t room;
 } Undo;
-
-/* The entries of all databases. */
-typedef struct Layer {
-        Map *maps;
-        Arena arena;
-} Layer;
 
 /* What is written beside: the loop only reads it meanwhile. */
 typedef struct Frozen {
@@ -351,42 +345,6 @@ static int gather_count(Kv *kv, unsigned db, uint64_t *ret) {
 
 /* ---- checkpoints ---- */
 
-static void empty_layer(const GatherKv *g, Layer *layer) {
-        for (unsigned db = 0; db < g->n_databases; db++)
-                map_init(&layer->maps[db]);
-        arena_rewind(&layer->arena, (ArenaMark){});
-}
-
-static int write_map(Kv *base, unsigned db, const Map *map) {
-        int r = 0;
-
-        for (const Entry *entry = map->first[0]; r == 0 && entry; entry = entry->next[0]) {
-                r = entry->removed ? base->ops->remove(base, db, entry->key)
-                                   : base->ops->put(base, db, entry->key, entry->value);
-                if (r == -ENOENT && entry->removed)
-                        r = 0; /* it came and went in between */
-        }
-        return r;
-}
-
-/* In one transaction; the older layer, which may be none, first. */
-static int write_layers(const GatherKv *g, Kv *base, const Layer *older, const Layer *newer) {
-        int r = base->ops->begin(base, true);
-
-        if (r < 0)
-                return r;
-        for (unsigned db = 0; r == 0 && db < g->n_databases; db++) {
-                if (older)
-                        r = write_map(base, db, &older->maps[db]);
-                if (r == 0)
-                        r = write_map(base, db, &newer->maps[db]);
-        }
-        if (r == 0)
-                return base->ops->commit(base);
-        base->ops->end(base);
-        return r;
-}
-
 /* That a commit has spoiled the base for good shows only when it is read. */
 static int read_again(GatherKv *g, int r) {
         int again = g->base->ops->begin(g->base, false);
@@ -404,10 +362,10 @@ int kv_gather_write(Kv *kv) {
         kv_gather_thaw(kv, true); /* what that could not write is written here */
         if (g->open)
                 g->base->ops->end(g->base);
-        r = write_layers(g, g->base, g->frozen.holds ? &g->frozen.layer : NULL, &g->layer);
+        r = layer_write(g->frozen.holds ? &g->frozen.layer : NULL, &g->layer, g->base);
         if (r == 0) {
-                empty_layer(g, &g->frozen.layer);
-                empty_layer(g, &g->layer);
+                layer_empty(&g->frozen.layer);
+                layer_empty(&g->layer);
                 g->frozen.holds = false;
                 g->before = g->layer.arena.at;
                 g->n_undo = 0;
@@ -418,7 +376,7 @@ int kv_gather_write(Kv *kv) {
 static void *write_frozen(void *userdata) {
         GatherKv *g = userdata;
 
-        g->frozen.result = write_layers(g, g->frozen.writer, NULL, &g->frozen.layer);
+        g->frozen.result = layer_write(NULL, &g->frozen.layer, g->frozen.writer);
         eventfd_write(g->frozen.fd, 1);
         return NULL;
 }
@@ -468,7 +426,7 @@ int kv_gather_thaw(Kv *kv, bool wait) {
         frozen->running = false;
         if (frozen->result == 0) {
                 frozen->holds = false;
-                empty_layer(g, &frozen->layer);
+                layer_empty(&frozen->layer);
         }
         if (g->open) /* see the base as it is now */
                 g->base->ops->end(g->base);
@@ -503,11 +461,6 @@ static KvRoom gather_room(Kv *kv) {
         return base->ops->room ? base->ops->room(base) : KV_ROOM_ENOUGH;
 }
 
-static void free_layer(Layer *layer) {
-        arena_rewind(&layer->arena, (ArenaMark){});
-        free(layer->maps);
-}
-
 static Kv *gather_free(Kv *kv) {
         GatherKv *g = (GatherKv *)kv;
 
@@ -521,8 +474,8 @@ static Kv *gather_free(Kv *kv) {
                 close(g->frozen.fd);
         if (g->base)
                 g->base->ops->free(g->base);
-        free_layer(&g->layer);
-        free_layer(&g->frozen.layer);
+        layer_done(&g->layer);
+        layer_done(&g->frozen.layer);
         free(g->least);
         free(g->undo);
         free(g);
@@ -566,16 +519,16 @@ int kv_gather_new(Kv *base, unsigned n_databases, Kv **ret) {
         *g = (GatherKv){ .kv.ops = &gather_ops,
                          .n_databases = n_databases,
                          .frozen.fd = -1,
-                         .least = calloc(n_databases, sizeof(Key)),
-                         .layer.maps = calloc(n_databases, sizeof(Map)),
-                         .frozen.layer.maps = calloc(n_databases, sizeof(Map)) };
-        r = g->least && g->layer.maps && g->frozen.layer.maps ? make_writer(g, base) : -ENOMEM;
+                         .least = calloc(n_databases, sizeof(Key)) };
+        r = g->least ? layer_init(&g->layer, n_databases) : -ENOMEM;
+        if (r == 0)
+                r = layer_init(&g->frozen.layer, n_databases);
+        if (r == 0)
+                r = make_writer(g, base);
         if (r < 0) {
                 gather_free(&g->kv);
                 return r;
         }
-        empty_layer(g, &g->layer);
-        empty_layer(g, &g->frozen.layer);
         g->base = base;
         *ret = &g->kv;
         return 0;
