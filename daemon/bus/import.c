@@ -41,8 +41,9 @@ typedef struct Import {
         bool atomic, cancelled;
         uint64_t report;
         RowFormat format;
-        Buffer reject; /* the last row that was refused */
-        bool rejected; /* one was already */
+        Buffer reject;     /* the last row that was refused */
+        bool rejected;     /* one was already */
+        uint64_t failures; /* of commits, when it began */
         ImportSession *session;
         sd_event_source *slice;
 } Import;
@@ -87,6 +88,14 @@ static void tell_counts(Import *import) {
                 job_count(import->job, import_outcome_names[i], counts->outcomes[i]);
 }
 
+/* Whether all rows so far are durable, or may get so: 0, or why not. Other batches may have failed;
+ * it is not known what was in them. */
+static int check_commits(const Import *import) {
+        CommitterCounts counts = committer_counts(import->bus->options.committer);
+
+        return counts.failures == import->failures ? 0 : counts.error;
+}
+
 /* The rows are in; with the last of them the report is there. 0, > 0 refused, negative errno. */
 static int deliver_report(Import *import, Refusal *refusal) {
         const BusOptions *options = &import->bus->options;
@@ -106,14 +115,15 @@ static int deliver_report(Import *import, Refusal *refusal) {
 static void end_import(Import *import, int result, const char *why) {
         Refusal refusal = {};
         char text[JOB_TEXT_SIZE];
-        int r;
 
+        if (result == 0)
+                result = check_commits(import);
         if (result == 0 && import->report && !import->cancelled)
                 result = deliver_report(import, &refusal);
-        r = committer_commit(import->bus->options.committer);
+        committer_commit(import->bus->options.committer);
         tell_counts(import);
         if (result == 0)
-                result = r;
+                result = check_commits(import);
         if (import->cancelled)
                 job_end(import->job, JOB_CANCELLED, NULL);
         else if (result == 0)
@@ -135,8 +145,10 @@ static int take_slice(Import *import) {
         const BusOptions *options = &import->bus->options;
         int64_t began = boot_clock_now();
         bool settle = !due_health(import->bus->due).suspect;
-        int r;
+        int r = check_commits(import);
 
+        if (r < 0)
+                return r;
         do {
                 r = import_next(import->session, options->engine, wall_clock_now(options->clock),
                                 settle);
@@ -239,6 +251,7 @@ static int schedule(Import *import) {
         int r = sd_event_add_defer(import->bus->options.event, &import->slice,
                                    import->atomic ? on_whole : on_slice, import);
 
+        import->failures = committer_counts(import->bus->options.committer).failures;
         return r < 0 ? r : MIN(sd_event_source_set_priority(import->slice, PRIORITY_JOB), 0);
 }
 

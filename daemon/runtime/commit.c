@@ -99,6 +99,10 @@ int committer_commit(Committer *c) {
                 c->counts.commits++;
                 c->counts.changes += changes;
         }
+        if (r < 0) {
+                c->counts.failures++;
+                c->counts.error = r;
+        }
         say_state(c, changes, r);
         for (size_t i = 0; i < c->n_watchers; i++)
                 c->watchers[i].watcher(c->watchers[i].userdata, r);

@@ -41,6 +41,7 @@ int committer_touch(Committer *committer);
 int committer_commit(Committer *committer);
 
 typedef struct CommitterCounts {
-        uint64_t commits, changes;
+        uint64_t commits, changes, failures;
+        int error; /* of the newest failure */
 } CommitterCounts;
 CommitterCounts committer_counts(const Committer *committer);

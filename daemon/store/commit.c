@@ -256,6 +256,7 @@ int store_begin_checkpoint(Store *store) {
         int r;
 
         assert(store->mode != STORE_WRITING);
+        store_release(store);
         if (!store->options.background || !store->wal || kv_gather_fd(store->kv) < 0)
                 return flush(store);
         r = kv_gather_thaw(store->kv, is_full);

@@ -11,10 +11,13 @@ import time
 import unittest
 
 from support import HOUR, START, FaultTest, create_message, found_company, policy
+from files import as_csv, import_file
 from harness import IN_FLIGHT, BusError, figure, variants, wait_for
 from test_kill import check_escalations
 
 FULL = "StorageFull"
+IMPORT_ROWS = 1500
+IMPORT_COMMITS = 20
 LATE = START + 30 * HOUR
 TEXT = "x" * 1800
 
@@ -291,12 +294,13 @@ class BrokenDisk(Storage):
         self.create(5)
         self.injected = 0
 
-    def inject(self, call, error, when):
-        """From now on that occurrence of the call fails."""
+    def inject(self, call, error, when, always=None):
+        """From now on that occurrence of the call fails, and each one of another."""
         trace = os.path.join(self.service.directory, "trace")
-        tracer = subprocess.Popen(["strace", "-f", "-o", trace, "-e", "trace=" + call, "-e",
-                                   f"inject={call}:error={error}:when={when}", "-p",
-                                   str(self.pid())], stderr=subprocess.PIPE)
+        faults = {call: f":when={when}", **({always: ""} if always else {})}
+        options = [f"--inject={name}:error={error}{where}" for name, where in faults.items()]
+        tracer = subprocess.Popen(["strace", "-f", "-o", trace, "--trace=" + ",".join(faults),
+                                   *options, "-p", str(self.pid())], stderr=subprocess.PIPE)
         self.addCleanup(tracer.stderr.close)
         self.addCleanup(tracer.wait)
         tracer.stderr.readline()  # "Process ... attached"
@@ -405,6 +409,32 @@ class BrokenDisk(Storage):
         self.assertIn("TryAgain", errors)
         self.start()
         self.verify()
+        self.assert_clean()
+
+    def test_import_without_room(self):
+        """What has no room, neither in the log nor in the database, is not said to be imported:
+        whichever of its commits fails."""
+        failed = 0
+        for when in range(1, IMPORT_COMMITS + 1):
+            rows = [{"reference": f"R-{when}-{i}", "type": "repair", "region": "110105"}
+                    for i in range(IMPORT_ROWS)]
+            before = self.client.status()["open"]
+            tracer = self.inject("pwrite64", "ENOSPC", when, always="writev")[1]
+            try:
+                job = import_file(self.client, "ticket", as_csv(rows))[0]
+            except BusError:  # it was the page without which LMDB cannot go on
+                self.assertGreater(self.service.daemon.wait(10), 0)
+                self.detach(tracer)
+                self.start()
+                continue
+            self.detach(tracer)
+            if job["state"] == "done":
+                self.assertEqual(job["created"], IMPORT_ROWS)
+                self.assertEqual(self.client.status()["open"] - before, IMPORT_ROWS, when)
+            else:
+                self.assertIn("No space", job["error"])
+                failed += 1
+        self.assertGreater(failed, 0)
         self.assert_clean()
 
     def test_medium_fails_while_time_passes(self):
