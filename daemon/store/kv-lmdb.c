@@ -459,6 +459,11 @@ static int check_size(LmdbKv *l, const char *path, Refusal *why) {
         return -EBADMSG;
 }
 
+/* Only -ENOENT says that it is not there: what cannot be looked at must not be begun anew. */
+static int look_for(const char *path, struct stat *ret) {
+        return stat(path, ret) < 0 ? -errno : 0;
+}
+
 static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char *path,
                             Refusal *why) {
         unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (options->read_only ? MDB_RDONLY : 0) |
@@ -467,7 +472,10 @@ static int open_environment(LmdbKv *l, const KvLmdbOptions *options, const char 
         struct stat st;
         int r, fd, dead;
 
-        if (stat(path, &st) == 0 && st.st_size == 0) { /* LMDB would begin anew in it */
+        r = look_for(path, &st);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == 0 && st.st_size == 0) { /* LMDB would begin anew in it */
                 refuse(why, REFUSED_INTERNAL,
                        "%s is empty: restore a backup, or remove it to begin without any data",
                        path);
@@ -517,6 +525,13 @@ static int open_databases(LmdbKv *l, const KvLmdbOptions *options, Refusal *why)
         return r;
 }
 
+/* Unless a better reason is there already. */
+static int refuse_path(Refusal *why, const char *what, const char *path, int r) {
+        if (why->code == 0)
+                refuse(why, REFUSED_INTERNAL, "cannot %s %s: %s", what, path, strerror(-r));
+        return r;
+}
+
 static int open_at(const KvLmdbOptions *options, const char *path, LmdbKv **ret, Refusal *why) {
         LmdbKv *l = calloc(1, sizeof(*l));
         int r;
@@ -528,10 +543,8 @@ static int open_at(const KvLmdbOptions *options, const char *path, LmdbKv **ret,
         if (r == 0)
                 r = open_databases(l, options, why);
         if (r < 0) {
-                if (why->code == 0)
-                        refuse(why, REFUSED_INTERNAL, "cannot open %s: %s", path, strerror(-r));
                 lmdb_free(&l->kv);
-                return r;
+                return refuse_path(why, "open", path, r);
         }
         *ret = l;
         return 0;
@@ -657,10 +670,22 @@ static int open_file(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
         return r;
 }
 
+static int create_if_missing(const KvLmdbOptions *options, const char *path, const char *new_path,
+                             Refusal *why) {
+        struct stat st;
+        int r = look_for(path, &st);
+
+        if (r == 0)
+                return 0;
+        if (r != -ENOENT)
+                return refuse_path(why, "look for", path, r);
+        r = create_store(options, path, new_path, why);
+        return r < 0 ? refuse_path(why, "create", path, r) : 0;
+}
+
 int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
         _cleanup_close_ int lock_fd = -1;
         char path[STORE_PATH_MAX], new_path[STORE_PATH_MAX];
-        struct stat st;
         LmdbKv *l = NULL;
         int r;
 
@@ -676,15 +701,9 @@ int kv_lmdb_open(const KvLmdbOptions *options, Kv **ret, Refusal *why) {
                 r = kv_lmdb_lock(options->directory, &lock_fd, why);
                 if (r < 0)
                         return r;
-                if (stat(path, &st) < 0 && errno == ENOENT) {
-                        r = create_store(options, path, new_path, why);
-                        if (r < 0) {
-                                if (why->code == 0)
-                                        refuse(why, REFUSED_INTERNAL, "cannot create %s: %s", path,
-                                               strerror(-r));
-                                return r;
-                        }
-                }
+                r = create_if_missing(options, path, new_path, why);
+                if (r < 0)
+                        return r;
         }
         r = open_at(options, path, &l, why);
         if (r < 0)

@@ -6,12 +6,13 @@ are; and of a damaged store nothing wrong is told without --check telling of it.
 SEED=n repeats a run, FLIPS=n makes it longer.
 """
 
+import errno
 import os
 import random
 import struct
 import unittest
 
-from support import HOUR, START, FaultTest, policy
+from support import HOUR, START, FaultTest, can_inject, policy
 import harness
 from harness import BusError, Ended, figure, variants
 
@@ -116,6 +117,29 @@ class Refused(Files):
         status, text = self.service.refuse(self.now)
         self.assertGreater(status, 0)
         self.assertIn("state.mdb", text)
+
+    @unittest.skipUnless(can_inject(), "needs strace")
+    def test_cannot_look(self):
+        """Whether a store is there, or whether it is empty: nothing is begun in its place."""
+        for error in ("EIO", "EACCES", "ENOMEM"):
+            with self.subTest(error=error):
+                self.refuse_to_look(error, 1)
+                self.assertFalse(os.path.exists(self.path))
+        self.write(b"")
+        self.refuse_to_look("EIO", 2)
+        self.assertEqual(self.contents(), b"")
+        os.unlink(self.path)
+        self.start()
+        self.service.stop()
+
+    def refuse_to_look(self, error, when):
+        self.service.wrapper = ["strace", "-qqq", "-o", "/dev/null", "-P", self.path, "-e",
+                                "trace=newfstatat", "-e",
+                                f"inject=newfstatat:error={error}:when={when}"]
+        status, text = self.service.refuse(self.now)
+        self.service.wrapper = []
+        self.assertGreater(status, 0, text)
+        self.assertIn("state.mdb: " + os.strerror(getattr(errno, error)), text)
 
     def test_no_store_to_check(self):
         self.assertGreater(len(self.service.check()), 0)
