@@ -27,7 +27,7 @@ static uint64_t resolve_role(const RoleSpec *role, ConfigErrors *errors) {
                 if (permission < _PERMISSION_MAX)
                         mask |= UINT64_C(1) << permission;
                 else
-                        config_error_add(errors, config_nowhere, "roles",
+                        config_error_add(errors, role->place, "roles",
                                          "%s: there is no permission '%s'%s%s", role->name, *name,
                                          nearest ? "; did you mean " : "", nearest ? nearest : "");
         }

@@ -27,6 +27,13 @@ static int scan_permission(Walker *w, const Schema *s, const char *text, void *t
         return scalar_text(w, s, text, permission);
 }
 
+static int begin_role(Walker *w, void *element, const char *key) {
+        RoleSpec *role = element;
+
+        role->place = w->place;
+        return keys_begin_named(w, element, key);
+}
+
 static const Schema role_schema = {
         .what = "a list of permissions such as [ticket.read, ticket.create]",
         .items = &(const Schema){ NAME_OF("a permission such as ticket.read", scan_permission) },
@@ -36,7 +43,7 @@ static const Schema role_schema = {
 const Schema roles_schema = {
         .what = "names of roles with their permissions",
         .others = &role_schema,
-        ARRAY(ROLES_MAX, Policy, roles, .begin = keys_begin_named),
+        ARRAY(ROLES_MAX, Policy, roles, .begin = begin_role),
 };
 
 static int begin_access(_unused_ Walker *w, void *element, _unused_ const char *key) {

@@ -133,6 +133,7 @@ typedef struct RoleSpec {
         char *name;
         char **permissions; /* names of the permission table, NULL-terminated; NULL if none */
         size_t n_permissions;
+        ConfigPlace place; /* of its name */
 } RoleSpec;
 
 typedef enum ScopeKind {

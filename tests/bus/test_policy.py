@@ -99,6 +99,8 @@ class Reload(PolicyTest):
                 (("ladder: service, response: 4h", "ladder: servce, response: 4h"),
                  [f"{self.service.config}:", "there is no ladder 'servce'"]),
                 (("repeat: 8h", "repeat: 8"), ["ladders.service.repeat", "'8' has no unit"]),
+                (("[ticket.read, report.read,", "[ticket.raed, report.read,"),
+                 ["there is no permission 'ticket.raed'; did you mean ticket.read"]),
                 (("site: 0", "site: 5"), ["site: takes effect with a restart only"]),
                 (("map_size: 1GiB", "map_size: 2GiB"), ["store.map_size", "restart"])):
             self.service.configure(changed(change, LONGER))
