@@ -80,6 +80,7 @@ PROOFS = (
     fuzz("fuzz-records", 4_000_000, "daemon/record", "daemon/transfer"),
     fuzz("fuzz-journal", 2_000_000, "daemon/store"),
     fuzz("fuzz-rows", 1_000_000, "daemon/transfer"),
+    fuzz("fuzz-config", 500_000, "daemon/config", "daemon/base", "daemon/loop", "daemon/bus"),
 )
 
 
