@@ -147,7 +147,7 @@ $(BUILD)/tests/peer-%: $(BUILD)/obj/tests/bench/peer-%.o
 	$(call say,LD,$@)
 	$(Q)$(link) $(PEER_LINK)
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/crash/%.o $(DAEMON_LIBRARY)
+$(BUILD)/tests/crash: $(BUILD)/obj/tests/crash/crash.o $(BUILD)/obj/tests/crash/disk.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
 	$(Q)$(link) $(DAEMON_LINK)
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What a power cut leaves behind. A store is kept under the recorder; then for each moment the
- * files are put together as they may be on the disk: what was made durable, and any of the sectors
- * that were only written. Each such state is opened as a start of the daemon does, and must have
- * all that was acknowledged, whole, and nothing that was not begun.
+/* What a power cut leaves behind (disk.h), judged. A state of a store is opened as a start of the
+ * daemon does, and must have all that was acknowledged, whole, and nothing that was not begun; what
+ * whole programs leave is judged by who asks for it (test_programs.py).
  *
  *      crash work DIRECTORY HISTORY
- *              lives that history, and tells how many changes there are then
- *      crash judge BASE CHANGES LOG HISTORY [MUTANT]
- *              BASE: the directory as it was before, with so many changes; MUTANT: sync or dsync,
- *              as if the store did not wait for it
- *
- * Not modelled: the journal of the file system, and writes through mappings (there are none). */
+ *              lives that history of a store, and tells how many changes there are then
+ *      crash judge CHANGES LOG HISTORY [MUTANT]
+ *              CHANGES: so many there were before it was recorded
+ *      crash states DIRECTORY LIMIT PART LOG [MUTANT]
+ *              puts each state into the directory and tells "NUMBER ACKNOWLEDGED"; goes on when a
+ *              line is read, ends when none comes. At most LIMIT, of which PART is one half: 0, 1
+ */
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,23 +22,15 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "disk.h"
 #include "log.h"
 #include "record/codec.h"
 #include "store/check.h"
 #include "store/store.h"
 #include "store/wal.h"
 
-#define SECTOR      512
-#define FILES_MAX   16
-#define HALF        WAL_AREA
-#define FILE_MAX    (2 * HALF)
-#define PIECES_MAX  16384
-#define ALL_OF      9  /* with so few pieces every subset is looked at */
-#define SAMPLES     24 /* else so many at random, besides all but one and the like */
-#define EDGES       24 /* and of those at most so many */
 #define KEPT        40 /* entries that there are at a time */
 #define CHECK_EVERY 8  /* states of which one is proved entirely */
-#define SEEN_BITS   22
 #define MAP_SIZE    (64 * 1024 * 1024)
 
 /* ---- the store: entry 0 counts the changes, the last KEPT changes have one each ---- */
@@ -208,138 +200,7 @@ static int work(const char *directory, const char *name) {
         return 0;
 }
 
-/* ---- the disk ---- */
-
-typedef struct Piece {
-        unsigned file;
-        uint64_t sector;
-        uint8_t bytes[SECTOR];
-} Piece;
-
-typedef struct File {
-        char name[CRASH_NAME_SIZE];
-        uint8_t *durable, *seen; /* what is durable; what the program sees */
-        uint64_t size;
-        uint64_t used[2]; /* of each half; behind it are zeros only */
-        bool there, durable_there;
-} File;
-
-typedef struct Disk {
-        File files[FILES_MAX];
-        unsigned n_files;
-        Piece *pieces; /* written and not durable, in the order of writing */
-        size_t n_pieces;
-        const char *forget; /* a mutant: this kind of waiting is none */
-        uint64_t acknowledged;
-        uint64_t *marks;
-        size_t n_marks;
-        uint8_t *seen; /* a bit for each hash of a state */
-        uint64_t states, unique, lost, torn, unopenable;
-        const char *scratch;
-} Disk;
-
-static File *find_file(Disk *disk, const char *name, bool make) {
-        File *file;
-
-        for (unsigned i = 0; i < disk->n_files; i++)
-                if (STREQ(disk->files[i].name, name) && disk->files[i].there)
-                        return &disk->files[i];
-        if (!make)
-                return NULL;
-        assert(disk->n_files < FILES_MAX);
-        file = &disk->files[disk->n_files++];
-        *file = (File){ .durable = calloc(1, FILE_MAX),
-                        .seen = calloc(1, FILE_MAX),
-                        .there = true };
-        assert(file->durable && file->seen);
-        snprintf(file->name, sizeof(file->name), "%s", name);
-        return file;
-}
-
-/* Something that may not be zero ends here. */
-static void note_used(File *file, uint64_t end) {
-        unsigned half = end > HALF;
-
-        file->used[half] = MAX(file->used[half], end - half * HALF);
-}
-
-static void copy_used(uint8_t *to, const uint8_t *from, const File *file) {
-        memcpy(to, from, file->used[0]);
-        memcpy(to + HALF, from + HALF, file->used[1]);
-}
-
-static uint32_t checksum_used(uint32_t crc, const uint8_t *bytes, const File *file) {
-        crc = crc32c(crc, bytes, file->used[0]);
-        return crc32c(crc, bytes + HALF, file->used[1]);
-}
-
-static void load_base(Disk *disk, const char *path) {
-        DIR *dir = opendir(path);
-
-        assert(dir);
-        for (struct dirent *entry; (entry = readdir(dir));) {
-                char full[4096];
-                FILE *from;
-                File *file;
-
-                if (*entry->d_name == '.')
-                        continue;
-                snprintf(full, sizeof(full), "%s/%s", path, entry->d_name);
-                from = fopen(full, "re");
-                assert(from);
-                file = find_file(disk, entry->d_name, true);
-                file->size = fread(file->seen, 1, FILE_MAX, from);
-                for (uint64_t at = 0; at < file->size; at++)
-                        if (file->seen[at] != 0)
-                                note_used(file, at + 1);
-                memcpy(file->durable, file->seen, file->size);
-                file->durable_there = true;
-                fclose(from);
-        }
-        closedir(dir);
-}
-
-static void disk_write(Disk *disk, const char *name, uint64_t at, const uint8_t *data,
-                       size_t size) {
-        File *file = find_file(disk, name, true);
-
-        assert(at + size <= FILE_MAX);
-        for (uint64_t sector = at / SECTOR; sector * SECTOR < at + size; sector++) {
-                uint64_t from = MAX(sector * SECTOR, at),
-                         to = MIN((sector + 1) * SECTOR, at + size);
-
-                if (memcmp(file->seen + from, data + (from - at), to - from) == 0)
-                        continue; /* it changes nothing */
-                memcpy(file->seen + from, data + (from - at), to - from);
-                assert(disk->n_pieces < PIECES_MAX);
-                disk->pieces[disk->n_pieces] =
-                        (Piece){ .file = (unsigned)(file - disk->files), .sector = sector };
-                memcpy(disk->pieces[disk->n_pieces++].bytes, file->seen + sector * SECTOR, SECTOR);
-                note_used(file, (sector + 1) * SECTOR);
-        }
-        file->size = MAX(file->size, at + size);
-}
-
-/* What is pending of a file, or of a part of it, becomes durable. */
-static void disk_sync(Disk *disk, const char *name, uint64_t from, uint64_t to) {
-        File *file = find_file(disk, name, false);
-        size_t kept = 0;
-
-        if (!file)
-                return;
-        for (size_t i = 0; i < disk->n_pieces; i++) {
-                const Piece *piece = &disk->pieces[i];
-
-                if (&disk->files[piece->file] == file && piece->sector * SECTOR < to &&
-                    (piece->sector + 1) * SECTOR > from)
-                        memcpy(file->durable + piece->sector * SECTOR, piece->bytes, SECTOR);
-                else
-                        disk->pieces[kept++] = *piece;
-        }
-        disk->n_pieces = kept;
-}
-
-/* ---- one state ---- */
+/* ---- a state of a store ---- */
 
 typedef struct Image {
         WalMedium medium;
@@ -392,268 +253,164 @@ static bool is_after(Store *store, uint64_t n) {
         }
 }
 
-static bool is_mark(const Disk *disk, uint64_t n) {
-        if (n == disk->acknowledged)
-                return true;
-        for (size_t i = 0; i < disk->n_marks; i++)
-                if (disk->marks[i] > disk->acknowledged)
-                        return disk->marks[i] == n; /* the one that was under way */
-        return false;
-}
+typedef struct Judge {
+        const char *scratch;
+        uint64_t before; /* changes that there were before the first mark */
+        bool is_mutant;
+        uint64_t lost, torn, unopenable;
+} Judge;
 
-static void judge_open(Disk *disk, Store *store) {
+static void judge_open(Judge *judge, const DiskState *state, Store *store) {
         uint64_t n = store_head(store)->sequence, faults = 0, records = 0;
+        uint64_t acknowledged = MAX(state->acknowledged, judge->before);
 
-        if (n < disk->acknowledged)
-                disk->lost++;
-        else if (!is_mark(disk, n) || !is_after(store, n))
-                disk->torn++;
-        else if (disk->unique % CHECK_EVERY == 0 &&
+        if (n < acknowledged)
+                judge->lost++;
+        else if ((n != acknowledged && n != state->under_way) || !is_after(store, n))
+                judge->torn++;
+        else if (state->number % CHECK_EVERY == 0 &&
                  (store_check(store, count_fault, &faults, &records, &faults) < 0 || faults > 0))
-                disk->torn++;
+                judge->torn++;
 }
 
-static void write_image(const Disk *disk, const File *file, const uint8_t *bytes) {
-        char path[4096];
-        FILE *to;
-
-        snprintf(path, sizeof(path), "%s/%s", disk->scratch, file->name);
-        to = fopen(path, "we");
-        assert(to && fwrite(bytes, 1, file->used[0], to) == file->used[0]);
-        if (file->used[1] > 0)
-                assert(fseek(to, HALF, SEEK_SET) == 0 &&
-                       fwrite(bytes + HALF, 1, file->used[1], to) == file->used[1]);
-        fflush(to);
-        assert(ftruncate(fileno(to), (off_t)file->size) == 0);
-        fclose(to);
-}
-
-static void clear_scratch(const Disk *disk) {
-        DIR *dir = opendir(disk->scratch);
+static void clear(const char *directory) {
+        DIR *dir = opendir(directory);
 
         assert(dir);
         for (struct dirent *entry; (entry = readdir(dir));) {
                 char path[4096];
 
-                snprintf(path, sizeof(path), "%s/%s", disk->scratch, entry->d_name);
-                if (*entry->d_name != '.')
-                        remove(path);
+                snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+                if (*entry->d_name == '.')
+                        continue;
+                if (entry->d_type == DT_DIR)
+                        clear(path);
+                remove(path);
         }
         closedir(dir);
 }
 
-/* The state in which these pieces have got to the disk; `names`: with the names as seen. */
-static void judge(Disk *disk, const uint8_t *chosen, bool names) {
-        static uint8_t *bytes[FILES_MAX], wal[WAL_SIZE];
-        static uint64_t wal_used[2];
+/* The log in memory: a file of its size would cost more than all else. */
+static void put_wal(const DiskState *state, uint8_t wal[static WAL_SIZE]) {
+        static uint64_t used[2];
+
+        for (unsigned half = 0; half < 2; half++) { /* the store may have written */
+                memset(wal + half * WAL_AREA, 0,
+                       MIN(used[half] + WAL_AREA / 64, (uint64_t)WAL_AREA));
+                used[half] = 0;
+        }
+        for (unsigned i = 0; i < state->n_files; i++)
+                if (STREQ(state->files[i].path, WAL_NAME)) {
+                        memcpy(used, state->files[i].used, sizeof(used));
+                        memcpy(wal, state->files[i].bytes, used[0]);
+                        memcpy(wal + WAL_AREA, state->files[i].bytes + WAL_AREA, used[1]);
+                }
+}
+
+static bool judge_store(void *userdata, const DiskState *state) {
+        static uint8_t wal[WAL_SIZE];
         Image image = { .medium.ops = &image_ops, .bytes = wal };
-        uint32_t low = names, high = 0;
+        Judge *judge = userdata;
         Refusal why = {};
         Store *store;
-        uint64_t bit;
 
-        disk->states++;
-        for (unsigned half = 0; half < 2; half++) { /* the store may have written */
-                memset(wal + half * HALF, 0, MIN(wal_used[half] + HALF / 64, (uint64_t)HALF));
-                wal_used[half] = 0;
-        }
-        for (unsigned i = 0; i < disk->n_files; i++) {
-                if (!bytes[i])
-                        bytes[i] = calloc(1, FILE_MAX);
-                assert(bytes[i]);
-                copy_used(bytes[i], disk->files[i].durable, &disk->files[i]);
-        }
-        for (size_t i = 0; i < disk->n_pieces; i++)
-                if (chosen[i])
-                        memcpy(bytes[disk->pieces[i].file] + disk->pieces[i].sector * SECTOR,
-                               disk->pieces[i].bytes, SECTOR);
-        for (unsigned i = 0; i < disk->n_files; i++)
-                if (names ? disk->files[i].there : disk->files[i].durable_there) {
-                        low = checksum_used(low, bytes[i], &disk->files[i]);
-                        high = crc32c(high ^ low, disk->files[i].name, CRASH_NAME_SIZE);
-                }
-        low ^= (uint32_t)disk->acknowledged * UINT32_C(2654435761);
-        bit = ((uint64_t)high << 32 | low) % ((uint64_t)1 << (SEEN_BITS + 3));
-        if (disk->seen[bit / 8] >> bit % 8 & 1)
-                return;
-        disk->seen[bit / 8] |= (uint8_t)(1 << bit % 8);
-        disk->unique++;
-        clear_scratch(disk);
-        for (unsigned i = 0; i < disk->n_files; i++) {
-                const File *file = &disk->files[i];
-
-                if (!(names ? file->there : file->durable_there) || strstr(file->name, "lock"))
-                        continue;
-                if (STREQ(file->name, WAL_NAME)) {
-                        memcpy(wal_used, file->used, sizeof(wal_used));
-                        copy_used(wal, bytes[i], file);
-                } else
-                        write_image(disk, file, bytes[i]);
-        }
-        store = open_store(disk->scratch, &image.medium, false, &why);
+        put_wal(state, wal);
+        clear(judge->scratch);
+        disk_put(state, judge->scratch, WAL_NAME);
+        store = open_store(judge->scratch, &image.medium, false, &why);
         if (store)
-                judge_open(disk, store);
+                judge_open(judge, state, store);
         else {
-                disk->unopenable++;
-                if (!disk->forget)
-                        fprintf(stderr, "after %" PRIu64 " changes: %s\n", disk->acknowledged,
+                judge->unopenable++;
+                if (!judge->is_mutant)
+                        fprintf(stderr, "after %" PRIu64 " changes: %s\n", state->acknowledged,
                                 why.text);
         }
         store_free(store);
+        return true;
 }
 
-static void judge_names(Disk *disk, const uint8_t *chosen) {
-        judge(disk, chosen, true);
-        judge(disk, chosen, false);
-}
-
-/* All that a cut at this moment can leave, or a sample of it. */
-static void cut(Disk *disk) {
-        static uint8_t chosen[PIECES_MAX];
-        size_t n = disk->n_pieces;
-
-        if (n <= ALL_OF) {
-                for (uint64_t set = 0; set < UINT64_C(1) << n; set++) {
-                        for (size_t i = 0; i < n; i++)
-                                chosen[i] = set >> i & 1;
-                        judge_names(disk, chosen);
-                }
-                return;
-        }
-        memset(chosen, 0, n);
-        judge_names(disk, chosen);
-        memset(chosen, 1, n);
-        judge_names(disk, chosen);
-        for (size_t k = 0; k < MIN(n, (size_t)EDGES); k++) {
-                size_t at = n * k / MIN(n, (size_t)EDGES);
-
-                memset(chosen, 1, n); /* all but one */
-                chosen[at] = 0;
-                judge_names(disk, chosen);
-                memset(chosen, 0, n); /* one alone */
-                chosen[at] = 1;
-                judge_names(disk, chosen);
-                memset(chosen, 1, at); /* those before */
-                memset(chosen + at, 0, n - at);
-                judge_names(disk, chosen);
-        }
-        for (uint64_t k = 0; k < SAMPLES; k++) {
-                for (size_t i = 0; i < n; i++)
-                        chosen[i] = scramble(disk->states * 131 + i + seed) >> (k % 3) & 1;
-                judge_names(disk, chosen);
-        }
-}
-
-/* ---- the log ---- */
-
-static void rename_file(Disk *disk, const char *from, const char *to) {
-        File *file = find_file(disk, from, false), *other = find_file(disk, to, false);
-
-        if (other)
-                other->there = false;
-        if (file)
-                snprintf(file->name, sizeof(file->name), "%s", to);
-}
-
-static bool forgets(const Disk *disk, const char *kind) {
-        return disk->forget && STREQ(disk->forget, kind);
-}
-
-static void take(Disk *disk, const CrashEntry *entry, const uint8_t *data) {
-        switch ((CrashOp)entry->op) {
-        case CRASH_WRITE:
-                disk_write(disk, entry->name, entry->at, data, entry->size);
-                break;
-        case CRASH_DSYNC:
-                cut(disk);
-                if (!forgets(disk, "dsync"))
-                        disk_sync(disk, entry->name, entry->at, entry->at + entry->size);
-                break;
-        case CRASH_SYNC:
-                cut(disk);
-                if (forgets(disk, "sync"))
-                        break;
-                if (*entry->name)
-                        disk_sync(disk, entry->name, 0, FILE_MAX);
-                for (unsigned i = 0; !*entry->name && i < disk->n_files; i++)
-                        disk->files[i].durable_there = disk->files[i].there;
-                break;
-        case CRASH_TRUNCATE:
-                break; /* only where a file is new */
-        case CRASH_RENAME:
-                rename_file(disk, entry->name, entry->other);
-                break;
-        case CRASH_UNLINK:
-                if (find_file(disk, entry->name, false))
-                        find_file(disk, entry->name, false)->there = false;
-                break;
-        case CRASH_MARK:
-                disk->acknowledged = entry->at;
-                cut(disk);
-                break;
-        }
-}
-
-static void for_each(const char *path,
-                     void (*function)(Disk *disk, const CrashEntry *entry, const uint8_t *data),
-                     Disk *disk) {
-        FILE *log = fopen(path, "re");
-        static uint8_t data[FILE_MAX];
-        CrashEntry entry;
-
-        assert(log);
-        while (fread(&entry, sizeof(entry), 1, log) == 1) {
-                if (entry.op == CRASH_WRITE)
-                        assert(entry.size <= sizeof(data) &&
-                               fread(data, 1, entry.size, log) == entry.size);
-                function(disk, &entry, data);
-        }
-        fclose(log);
-}
-
-static void note_mark(Disk *disk, const CrashEntry *entry, const uint8_t *data _unused_) {
-        if (entry->op != CRASH_MARK)
-                return;
-        disk->marks = reallocarray(disk->marks, disk->n_marks + 1, sizeof(*disk->marks));
-        assert(disk->marks);
-        disk->marks[disk->n_marks++] = entry->at;
-}
-
-static int judge_log(const char *base, const char *changes, const char *log, const char *name,
-                     const char *forget) {
+static int judge_log(uint64_t before, const char *log, const char *name, const char *mutant) {
         char scratch[] = "/dev/shm/crash-XXXXXX";
-        Disk disk = { .pieces = malloc(PIECES_MAX * sizeof(Piece)),
-                      .seen = calloc(1, (size_t)1 << SEEN_BITS),
-                      .forget = forget,
-                      .scratch = mkdtemp(scratch),
-                      .acknowledged = strtoull(changes, NULL, 10) };
-        uint64_t bad;
+        Judge judge = { .scratch = mkdtemp(scratch), .before = before, .is_mutant = mutant };
+        DiskCounts counts = {};
 
-        assert(disk.pieces && disk.seen && disk.scratch);
-        load_base(&disk, base);
-        for_each(log, note_mark, &disk);
-        for_each(log, take, &disk);
-        clear_scratch(&disk);
-        rmdir(disk.scratch);
-        bad = disk.lost + disk.torn + disk.unopenable;
+        assert(judge.scratch);
+        disk_replay(&(DiskOptions){ .log = log,
+                                    .seed = seed,
+                                    .mutant = mutant,
+                                    .judge = judge_store,
+                                    .userdata = &judge },
+                    &counts);
+        clear(scratch);
+        rmdir(scratch);
         printf("%s%s%s: %" PRIu64 " states, %" PRIu64 " different, %" PRIu64 " lost, %" PRIu64
                " torn, %" PRIu64 " that cannot be opened\n",
-               name, forget ? " without waiting for " : "", forget ? forget : "", disk.states,
-               disk.unique, disk.lost, disk.torn, disk.unopenable);
-        return bad > 0;
+               name, mutant ? " without waiting for " : "", mutant ? mutant : "", counts.states,
+               counts.different, judge.lost, judge.torn, judge.unopenable);
+        return judge.lost + judge.torn + judge.unopenable > 0;
+}
+
+/* ---- states for others to judge ---- */
+
+typedef struct Offer {
+        const char *directory;
+        uint64_t limit, part, different;
+} Offer;
+
+static bool pass_over(void *userdata _unused_, const DiskState *state _unused_) {
+        return true;
+}
+
+static bool offer(void *userdata, const DiskState *state) {
+        const Offer *offered = userdata;
+        uint64_t lot = scramble(state->number + seed);
+        char line[16];
+
+        if (lot % 2 != offered->part || lot / 2 % offered->different >= offered->limit)
+                return true;
+        clear(offered->directory);
+        disk_put(state, offered->directory, NULL);
+        printf("%" PRIu64 " %" PRIu64 "\n", state->number, state->acknowledged);
+        fflush(stdout);
+        return fgets(line, sizeof(line), stdin) != NULL;
+}
+
+static int offer_states(const char *directory, uint64_t limit, uint64_t part, const char *log,
+                        const char *mutant) {
+        Offer offered = { .directory = directory, .limit = limit, .part = part };
+        DiskOptions options = {
+                .log = log, .seed = seed, .mutant = mutant, .judge = pass_over, .userdata = &offered
+        };
+        DiskCounts counts = {};
+
+        disk_replay(&options, &counts);
+        offered.different = MAX(counts.different, UINT64_C(1));
+        options.judge = offer;
+        disk_replay(&options, &counts);
+        clear(directory);
+        printf("%" PRIu64 " states, %" PRIu64 " different\n", counts.states, counts.different);
+        return 0;
+}
+
+static uint64_t to_number(const char *text) {
+        return strtoull(text, NULL, 10);
 }
 
 int main(int argc, char *argv[]) {
         log_open(LOG_TO_STDERR, 0, LOG_ERR);
         if (digest_init() < 0)
                 return 1;
-        seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : 0;
+        seed = getenv("SEED") ? to_number(getenv("SEED")) : 0;
         if (argc == 4 && STREQ(argv[1], "work"))
                 return work(argv[2], argv[3]);
-        if (argc >= 6 && argc <= 7 && STREQ(argv[1], "judge"))
-                return judge_log(argv[2], argv[3], argv[4], argv[5], argc > 6 ? argv[6] : NULL);
+        if (argc >= 5 && argc <= 6 && STREQ(argv[1], "judge"))
+                return judge_log(to_number(argv[2]), argv[3], argv[4], argv[5]);
+        if (argc >= 6 && argc <= 7 && STREQ(argv[1], "states"))
+                return offer_states(argv[2], to_number(argv[3]), to_number(argv[4]), argv[5],
+                                    argv[6]);
         fprintf(stderr,
-                "usage: crash work DIRECTORY HISTORY | crash judge BASE CHANGES LOG HISTORY "
-                "[MUTANT]\n");
+                "usage: crash work DIRECTORY HISTORY | judge CHANGES LOG HISTORY [MUTANT] | "
+                "states DIRECTORY LIMIT PART LOG [MUTANT]\n");
         return 64;
 }

@@ -22,7 +22,7 @@ class Crash(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="crash-"))
         self.addCleanup(shutil.rmtree, self.directory)
-        self.state, self.base = self.directory / "state", self.directory / "base"
+        self.state = self.directory / "state"
         self.state.mkdir()
 
     def work(self, history, **env):
@@ -36,13 +36,11 @@ class Crash(unittest.TestCase):
         changes = "0"
         if history != "first":
             changes = self.work("log")
-        shutil.copytree(self.state, self.base)
         log = self.directory / "log"
         self.work(history, LD_PRELOAD=str(BUILD / "tests/recorder.so"),
                   CRASH_DIRECTORY=str(self.state), CRASH_LOG=str(log))
-        done = subprocess.run([BUILD / "tests/crash", "judge", self.base, changes, log, history,
-                               *mutant], capture_output=True, text=True, timeout=LIMIT,
-                              check=False)
+        done = subprocess.run([BUILD / "tests/crash", "judge", changes, log, history, *mutant],
+                              capture_output=True, text=True, timeout=LIMIT, check=False)
         return done.returncode, done.stdout, done.stderr
 
     def test_all_is_there(self):
@@ -58,7 +56,8 @@ class Crash(unittest.TestCase):
 
     def test_a_store_that_does_not_wait(self):
         """What would come of it is seen: otherwise the others prove nothing."""
-        for history, mutant in (("log", "dsync"), ("checkpoints", "sync"), ("beside", "sync")):
+        for history, mutant in (("first", "directory"), ("log", "dsync"), ("checkpoints", "sync"),
+                                ("beside", "sync")):
             with self.subTest(mutant=mutant):
                 self.setUp()
                 status, out, _ = self.judge(history, mutant)

@@ -59,7 +59,7 @@ PROOFS = (
           unittest("crash", "-k test_all_is_there", "SEED={seed}", "LIMIT=3000",
                    "HISTORIES='long beside-long'"),
           r"(\d+) different, 0 lost, 0 torn, 0 that cannot be opened", STORE),
-    Proof("power cuts: a store that does not wait", "P1", 3, "mutants found",
+    Proof("power cuts: a store that does not wait", "P1", 4, "mutants found",
           unittest("crash", "-v -k test_a_store_that_does_not_wait"),
           r"mutant found: (\w+)", STORE),
     Proof("SIGKILL under load", "P2", 10_000, "kills",
