@@ -219,12 +219,14 @@ static int restore_locked(Restore *restore) {
 static int restore_into(Restore *restore) {
         _cleanup_close_ int lock = -1;
         Refusal why = {};
+        int r;
 
         if (kv_lmdb_paths(restore->directory, restore->path, restore->new_path,
                           sizeof(restore->path)) < 0)
                 return fail(EX_CANTCREAT, restore->directory, strerror(ENAMETOOLONG));
-        if (mkdir(restore->directory, 0700) < 0 && errno != EEXIST)
-                return fail(EX_CANTCREAT, restore->directory, strerror(errno));
+        r = file_make_directory(restore->directory);
+        if (r < 0)
+                return fail(EX_CANTCREAT, restore->directory, strerror(-r));
         if (kv_lmdb_lock(restore->directory, &lock, &why) < 0) {
                 fprintf(stderr, "error: %s; stop it first. Nothing was changed\n", why.text);
                 return EX_TEMPFAIL;

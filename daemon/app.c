@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-event.h>
 
 #include "aftersales/limits.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "dealers/report.h"
 #include "loop/history.h"
 #include "loop/request.h"
@@ -155,8 +155,8 @@ static int open_as(App *app, const char *file, bool read_only, bool trial) {
         options.trial = trial;
         options.background = !read_only && !file;
 
-        if (!read_only && !file && mkdir(options.directory, 0700) < 0 && errno != EEXIST) {
-                r = -errno;
+        r = read_only || file ? 0 : file_make_directory(options.directory);
+        if (r < 0) {
                 log_error("cannot create the state directory %s: %s", options.directory,
                           strerror(-r));
                 return r;

@@ -22,6 +22,16 @@ int file_sync_directory(const char *directory) {
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+int file_make_directory(const char *directory) {
+        char parent[4096];
+
+        if (snprintf(parent, sizeof(parent), "%s/..", directory) >= (int)sizeof(parent))
+                return -ENAMETOOLONG;
+        if (mkdir(directory, 0700) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return file_sync_directory(parent);
+}
+
 void file_give_to_owner(const char *directory, const char *name) {
         _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct stat st;

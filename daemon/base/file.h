@@ -8,6 +8,9 @@
 
 /* Makes durable which names are in a directory. 0 or negative errno. */
 int file_sync_directory(const char *directory);
+/* A directory for nobody else, with its name durable; also 0 when there is one already. Negative
+ * errno. */
+int file_make_directory(const char *directory);
 /* What root creates in a directory of somebody else the latter must be able to open; a failure is
  * logged. */
 void file_give_to_owner(const char *directory, const char *name);

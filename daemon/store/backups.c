@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "aftersales/limits.h"
+#include "base/file.h"
 #include "base/macro.h"
 
 #define NAME_FORM "backup-%Y%m%dT%H%M%SZ.mdb"
@@ -77,8 +78,10 @@ static bool is_free(const char *path, size_t size) {
 }
 
 int backups_new_path(const char *directory, char *ret, size_t size) {
-        if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-                return -errno;
+        int r = file_make_directory(directory);
+
+        if (r < 0)
+                return r;
         for (int tries = 0; tries < 30; tries++) {
                 const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
                 time_t now = time(NULL);

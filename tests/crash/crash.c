@@ -9,9 +9,10 @@
  *      crash judge CHANGES LOG HISTORY [MUTANT]
  *              CHANGES: so many there were before it was recorded
  *      crash states DIRECTORY LIMIT PART LOG [MUTANT]
- *              puts each state into the directory and tells "NUMBER ACKNOWLEDGED"; goes on when a
- *              line is read, ends when none comes. At most LIMIT, of which PART is one half: 0, 1
- */
+ *              puts states into the directory, one after the other, and tells "NUMBER ACKNOWLEDGED"
+ *              of each; goes on when a line is read, ends when none comes. About LIMIT of each
+ *              moment; of a mutant only those in which something is acknowledged, where it must
+ *              show. PART is one half of all: 0, 1 */
 
 #include <dirent.h>
 #include <errno.h>
@@ -355,10 +356,13 @@ static int judge_log(uint64_t before, const char *log, const char *name, const c
 
 typedef struct Offer {
         const char *directory;
-        uint64_t limit, part, different;
+        uint64_t limit, part;
+        bool is_mutant;
+        uint64_t *different; /* at each moment */
 } Offer;
 
-static bool pass_over(void *userdata _unused_, const DiskState *state _unused_) {
+static bool count(void *userdata, const DiskState *state) {
+        ((const Offer *)userdata)->different[state->moment]++;
         return true;
 }
 
@@ -367,7 +371,9 @@ static bool offer(void *userdata, const DiskState *state) {
         uint64_t lot = scramble(state->number + seed);
         char line[16];
 
-        if (lot % 2 != offered->part || lot / 2 % offered->different >= offered->limit)
+        if (lot % 2 != offered->part ||
+            lot / 2 % offered->different[state->moment] >= offered->limit ||
+            (offered->is_mutant && state->acknowledged == 0))
                 return true;
         clear(offered->directory);
         disk_put(state, offered->directory, NULL);
@@ -378,17 +384,22 @@ static bool offer(void *userdata, const DiskState *state) {
 
 static int offer_states(const char *directory, uint64_t limit, uint64_t part, const char *log,
                         const char *mutant) {
-        Offer offered = { .directory = directory, .limit = limit, .part = part };
+        Offer offered = { .directory = directory,
+                          .limit = limit,
+                          .part = part,
+                          .is_mutant = mutant,
+                          .different = calloc(DISK_CUTS_MAX + 1, sizeof(uint64_t)) };
         DiskOptions options = {
-                .log = log, .seed = seed, .mutant = mutant, .judge = pass_over, .userdata = &offered
+                .log = log, .seed = seed, .mutant = mutant, .judge = count, .userdata = &offered
         };
         DiskCounts counts = {};
 
+        assert(offered.different);
         disk_replay(&options, &counts);
-        offered.different = MAX(counts.different, UINT64_C(1));
         options.judge = offer;
         disk_replay(&options, &counts);
         clear(directory);
+        free(offered.different);
         printf("%" PRIu64 " states, %" PRIu64 " different\n", counts.states, counts.different);
         return 0;
 }

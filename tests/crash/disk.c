@@ -69,6 +69,7 @@ typedef struct Disk {
         uint64_t acknowledged, *marks;
         size_t n_marks;
         uint8_t *met; /* a bit for each hash of a state */
+        size_t moment;
         DiskCounts counts;
 } Disk;
 
@@ -327,7 +328,8 @@ static void look_at(Disk *disk, const Names *names) {
         DiskState state = { .files = files,
                             .acknowledged = disk->acknowledged,
                             .under_way = mark_under_way(disk),
-                            .number = disk->counts.different };
+                            .number = disk->counts.different,
+                            .moment = disk->moment };
         uint64_t bit;
 
         list_files(disk, names, 0, "", files, &state.n_files);
@@ -444,6 +446,8 @@ static void cut_with_every_subset(Disk *disk) {
 
 /* All that a cut at this moment can leave, or a sample of it. */
 static void cut(Disk *disk) {
+        assert(disk->moment < DISK_CUTS_MAX);
+        disk->moment++;
         if (disk->n_pieces + disk->n_steps <= ALL_OF) {
                 cut_with_every_subset(disk);
                 return;

@@ -24,6 +24,7 @@
 #define DISK_FILE_MAX  (2 * DISK_HALF)
 #define DISK_FILES_MAX 64
 #define DISK_PATH_MAX  160
+#define DISK_CUTS_MAX  100000
 
 typedef struct DiskFile {
         char path[DISK_PATH_MAX]; /* from the directory that all is in */
@@ -39,6 +40,7 @@ typedef struct DiskState {
         uint64_t acknowledged; /* the last mark */
         uint64_t under_way;    /* the next one */
         uint64_t number;       /* of the state, from 0 on */
+        size_t moment;         /* of the cut, likewise */
 } DiskState;
 
 typedef struct DiskOptions {
