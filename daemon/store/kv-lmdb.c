@@ -637,7 +637,8 @@ int kv_lmdb_replace(const char *directory, const char *keep) {
         if (r < 0)
                 return r;
         file_give_to_owner(directory, NEW_FILE_NAME);
-        if (keep && link(path, keep) < 0)
+        /* Whoever sees the new one must find the old one. */
+        if (keep && (link(path, keep) < 0 || file_sync_directory(directory) < 0))
                 return -errno;
         if (unlink(lock) < 0 && errno != ENOENT)
                 return -errno;

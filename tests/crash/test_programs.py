@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Power cuts under the program itself: while a backup or a dump is made. See disk.h for what a cut
-can leave."""
+"""Power cuts under the program itself: while a backup or a dump takes a store's place, and while one
+is made. See disk.h for what a cut can leave."""
 
+import shutil
 import unittest
 
 from programs import STATES, Judged, Recorded
 from support import HOUR, START, TICKET, found_company
 from harness import figure
 
+START_EVERY = 3  # states of which one is first opened by a daemon, which brings in what the log has
 MANY = 100_000  # states: all
 
 
@@ -51,6 +53,57 @@ class ProgramTest(unittest.TestCase):
             found = Judged(self.service.log, judge, mutant, limit=MANY)
             self.assertIsNotNone(found.fault, mutant)
             print(f"mutant found: {what}-{mutant}")
+
+
+class InPlace(ProgramTest):
+    """There is the old store or the new one, whole, and the old one beside as soon as the new one
+    has its place."""
+
+    def see_store(self, state, number):
+        if number % START_EVERY == 0:
+            self.service.begin(state, START + 3 * HOUR)
+        return self.service.look(state)
+
+    def see_kept(self, state):
+        kept = list(state.glob("state.mdb.before-*"))
+        self.assertEqual(len(kept), 1, "the store that was replaced is not there")
+        alone = state / "alone"
+        alone.mkdir()
+        kept[0].rename(alone / "state.mdb")
+        self.assertEqual(self.service.look(alone).digest, self.before.digest)
+
+    def judge_replaced(self, disk, acknowledged, number):
+        found = self.see_store(disk / "state", number)
+        if found.digest == self.before.digest:
+            self.assertFalse(acknowledged, "it is still the old store")
+            return
+        self.assertEqual(found.digest, self.old_backup.digest, "it is neither store")
+        self.assertGreater(found.head["epoch"], self.before.head["epoch"])
+        self.see_kept(disk / "state")
+
+    def judge_placed(self, disk, acknowledged, number):
+        if not (disk / "state" / "state.mdb").exists():
+            self.assertFalse(acknowledged, "there is no store")
+            return
+        found = self.see_store(disk / "state", number)
+        self.assertEqual(found.digest, self.old_backup.digest)
+        self.assertGreater(found.head["epoch"], self.old_backup.head["epoch"])
+
+    def test_restore(self):
+        self.live()
+        self.service.record(f"--restore={self.backup}", "--force")
+        self.judge("restore", self.judge_replaced, ("directory", "sync:state.mdb.new"))
+
+    def test_load(self):
+        self.live()
+        self.service.record(f"--load={self.text}", "--force")
+        self.judge("load", self.judge_replaced, ("directory", "sync"))
+
+    def test_where_there_is_none(self):
+        self.live()
+        shutil.rmtree(self.state)
+        self.service.record(f"--restore={self.backup}")
+        self.judge("restore into nothing", self.judge_placed, ("directory", "sync:state.mdb.new"))
 
 
 class Files(ProgramTest):
