@@ -1,16 +1,27 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Power cuts under the program itself: while a backup or a dump takes a store's place, and while one
-is made. See disk.h for what a cut can leave."""
+"""Power cuts under the program itself: while a backup or a dump takes a store's place, while an
+older store is brought to the present schema, while a backup or a dump is made, and while the daemon
+serves. See disk.h for what a cut can leave.
+"""
 
 import shutil
+import subprocess
+import threading
 import unittest
 
-from programs import STATES, Judged, Recorded
-from support import HOUR, START, TICKET, found_company
-from harness import figure
+from programs import STATES, Judged, Recorded, write_mark
+from support import HOUR, START, TICKET, create_message, found_company
+from files import as_csv, import_file
+from harness import ROOT, TIME_LIMIT, figure
+from test_kill import check_escalations
 
+OLD_DUMP = ROOT / "tests/data/schema-1.dump"
+SCHEMA = b"aftersalesd\0\0\0\0".hex().encode() + b"0"  # then its version, as mdb_dump writes it
+PIECE = 256  # records that a migration looks at in one transaction
 START_EVERY = 3  # states of which one is first opened by a daemon, which brings in what the log has
+GO_ON_EVERY = 40  # of which the daemon goes on from one
+TIMES = ("due_at", "fired_at")  # which are in order as texts without their zone
 MANY = 100_000  # states: all
 
 
@@ -106,6 +117,56 @@ class InPlace(ProgramTest):
         self.judge("restore into nothing", self.judge_placed, ("directory", "sync:state.mdb.new"))
 
 
+@unittest.skipUnless(shutil.which("mdb_load"), "needs lmdb-utils")
+class Migrate(ProgramTest):
+    def begin(self, state):
+        self.service.begin(state, START + 9 * HOUR)
+
+    def judge_migrated(self, disk, acknowledged, number):
+        state = disk / "state"
+        whole = [path.read_bytes() == self.kept for path in state.glob("state.mdb.schema-1-*")]
+        self.assertTrue(all(whole), "a copy that is not whole")
+        if acknowledged:
+            self.assertIn(True, whole)
+        self.begin(state)
+        self.assertEqual(self.service.look(state).records, self.after.records)
+        self.assertNotEqual(list(state.glob("state.mdb.schema-1-*")), [], "no copy is kept")
+
+    def load(self, text):
+        shutil.rmtree(self.state, ignore_errors=True)
+        self.state.mkdir(mode=0o700)
+        subprocess.run(["mdb_load", "-n", self.state / "state.mdb"], input=text, check=True,
+                       stderr=subprocess.DEVNULL, timeout=TIME_LIMIT)
+
+    def migrate(self, what):
+        self.service.is_recording = True
+        self.begin(self.state)
+        self.service.is_recording = False
+        write_mark(self.service.log, 1)
+        self.after = self.service.look(self.state)
+        copy, = self.state.glob("state.mdb.schema-1-*")
+        self.kept = copy.read_bytes()
+        self.judge(what, self.judge_migrated, ("directory", "sync:state.mdb.schema.new"))
+
+    def test_schema_1(self):
+        self.load(OLD_DUMP.read_bytes())
+        self.migrate("migration")
+
+    def test_in_pieces(self):
+        """Of so many tickets that it is cut short in the midst of them, where another start makes no
+        second copy."""
+        self.live()
+        self.service.start(START + 3 * HOUR)
+        client = self.service.client()
+        client.calls([create_message(client)] * (2 * PIECE))
+        self.service.stop()
+        text = subprocess.run(["mdb_dump", "-a", "-n", self.state / "state.mdb"], check=True,
+                              stdout=subprocess.PIPE, timeout=TIME_LIMIT).stdout
+        self.assertEqual(text.count(SCHEMA + b"2"), 1)
+        self.load(text.replace(SCHEMA + b"2", SCHEMA + b"1"))
+        self.migrate("migration in pieces")
+
+
 class Files(ProgramTest):
     """A file has its name when it is whole, and keeps it once that was said."""
 
@@ -130,6 +191,141 @@ class Files(ProgramTest):
         (self.service.disk / "kept").mkdir()
         self.service.record(f"--dump={self.service.disk / 'kept' / 'dump'}")
         self.judge_made("dump", "sync:dump.new")
+
+
+class Serve(ProgramTest):
+    """The daemon itself, from its first start: what it has answered is there, what it has not has
+    happened whole or not at all, and each rung of each ladder once."""
+
+    MAP_SIZE = "8MiB"  # small, so that there are checkpoints in between
+    ROWS = 60  # of an import that is taken whole or not at all
+
+    def setUp(self):
+        super().setUp()
+        self.known = {}  # sequence -> digest of all that the store has then
+        self.told = [{}]  # by mark: what had been answered then, "sequence" or a ticket -> revision
+        self.lock = threading.Lock()
+        self.end = START
+
+    def acknowledge(self, **facts):
+        self.told.append(self.told[-1] | facts)
+        write_mark(self.service.log, len(self.told) - 1)
+
+    def look_now(self):
+        self.acknowledge(sequence=self.client.status()["sequence"])
+        look = self.service.dump(self.state)
+        self.known[look.head["sequence"]] = look.digest
+
+    def create(self):
+        ticket = self.client.create(**TICKET)
+        self.acknowledge(**{f"T{ticket}": 1})
+        return ticket
+
+    def dispatch(self, ticket):
+        head = self.client.move("Dispatch", ticket)
+        self.acknowledge(**{f"T{ticket}": head["revision"]})
+
+    def pass_time(self, hours):
+        self.end += hours * HOUR
+        self.client.advance(self.end)
+        self.look_now()
+
+    def bring_in(self, what, rows, **options):
+        job, problems, _ = import_file(self.client, what, as_csv(rows), **options)
+        self.assertEqual((job["created"], problems), (self.ROWS, []))
+        self.look_now()
+
+    def work(self):
+        for _ in range(6):
+            self.dispatch(self.create())
+        for ticket in [self.create() for _ in range(6)]:
+            self.dispatch(ticket)
+        self.pass_time(1)
+        self.bring_in("product", [{"code": f"P-{i}", "name": "product", "line": "AC",
+                                   "origin": "own"} for i in range(self.ROWS)])
+        self.bring_in("ticket", [{"reference": f"R-{i}", "type": "repair", "region": "110105"}
+                                 for i in range(self.ROWS)], atomic=True)
+        for _ in range(4):
+            self.pass_time(2)
+        taken = self.client.call("Notifications", "Take", "uu", 40, 60)
+        self.client.call("Notifications", "Acknowledge", "at", [row["id"] for row in taken])
+        self.look_now()
+        self.pass_time(3)
+
+    def record(self):
+        service = self.service
+        service.is_recording = True
+        service.start(START)
+        service.is_recording = False
+        self.client = service.client()
+        found_company(self.client)
+        self.look_now()
+        self.work()
+        service.stop()
+        self.last = service.look(self.state)
+        self.acknowledge(sequence=self.last.head["sequence"])
+
+    def see_rungs(self, look):
+        escalations = look.of("escalation")
+        check_escalations([row | {name: row[name].removesuffix("Z") for name in TIMES}
+                           for row in escalations])
+        ids = {row["id"] for row in escalations}
+        told = [row["escalation"] for row in look.of("notification") if "escalation" in row]
+        self.assertEqual(len(told), len(set(told)), "an escalation is told of twice")
+        self.assertLessEqual(set(told), ids)
+
+    def see_acknowledged(self, look, told):
+        found = {"sequence": look.head["sequence"]}
+        found |= {f"T{row['id']}": row["revision"] for row in look.of("ticket")}
+        for fact, value in told.items():
+            self.assertGreaterEqual(found.get(fact, 0), value, f"{fact} has got lost")
+
+    def see_contents(self, look):
+        """After a change there is one state, the one that was seen of the daemon when it was."""
+        sequence = look.head["sequence"]
+        with self.lock:
+            digest = self.known.setdefault(sequence, look.digest)
+        self.assertEqual(look.digest, digest, f"there are two states after change {sequence}")
+        self.assertEqual(look.journal,
+                         [row for row in self.last.journal if row["journal"] <= sequence])
+        imported = sum("reference" in row for row in look.of("ticket"))
+        self.assertIn(imported, (0, self.ROWS))
+
+    def go_on(self, state, before):
+        """The daemon starts on it much later: what is due by then happens, once."""
+        service = Recorded(self.MAP_SIZE)
+        try:
+            service.state = state
+            service.start(self.end + 24 * HOUR)
+            client = service.client()
+            client.advance(self.end + 30 * HOUR)
+            if before.of("ticket"):
+                number = client.create(**TICKET)
+                self.assertEqual(number, before.head["next"]["ticket"])
+            service.stop()
+            after = service.look(state)
+        finally:
+            service.close()
+        self.see_rungs(after)
+        had = {row["id"]: row for row in after.of("escalation")}
+        for row in before.of("escalation"):
+            self.assertEqual(had[row["id"]], row)
+        self.assertEqual(after.journal[:len(before.journal)], before.journal)
+
+    def judge_served(self, disk, acknowledged, number):
+        if not (disk / "state" / "state.mdb").exists():
+            self.assertEqual(self.told[acknowledged], {}, "there is no store")
+            self.service.begin(disk / "state", START)
+        look = self.service.look(disk / "state")
+        self.see_acknowledged(look, self.told[acknowledged])
+        self.see_contents(look)
+        self.see_rungs(look)
+        if number % GO_ON_EVERY == 0:
+            self.go_on(disk / "state", look)
+
+    def test_daemon(self):
+        self.record()
+        self.judge("daemon", self.judge_served, ("directory", "dsync", "sync"), limit=STATES)
 
 
 if __name__ == "__main__":
