@@ -151,18 +151,28 @@ static int load_file(Restore *restore) {
 
 /* ---- in place of the store ---- */
 
+/* A store may be gone and its log not: what that has must never come into the new one. */
+static int look_at_log(Restore *restore, const char *store) {
+        if (app_retire_store(restore->app, store, &restore->epoch) == 0)
+                return 0;
+        return fail(EX_IOERR, restore->path,
+                    "what its write-ahead log has cannot be brought into it; remove or rename "
+                    "state.wal to go on without that");
+}
+
 /* Whether there is a store, which of its numbers were given out, and where it is kept. */
 static int look_at_old(Restore *restore) {
         struct stat st;
         time_t now = time(NULL);
         StoreFacts facts = {};
-        uint32_t epoch = 0;
         bool readable;
         struct tm tm;
         char stamp[32];
+        int r;
 
         if (lstat(restore->path, &st) < 0)
-                return errno == ENOENT ? 0 : fail(EX_IOERR, restore->path, strerror(errno));
+                return errno == ENOENT ? look_at_log(restore, NULL)
+                                       : fail(EX_IOERR, restore->path, strerror(errno));
         restore->replaces = true;
         if (!restore->app->options->force)
                 return fail(EX_CANTCREAT, restore->path,
@@ -174,11 +184,10 @@ static int look_at_old(Restore *restore) {
             (int)sizeof(restore->keep))
                 return fail(EX_CANTCREAT, restore->path, strerror(ENAMETOOLONG));
         readable = app_read_facts(restore->app, restore->path, &facts);
-        if (app_retire_store(restore->app, readable ? restore->path : NULL, &epoch) < 0)
-                return fail(EX_IOERR, restore->path,
-                            "what its write-ahead log has cannot be brought into it; remove or "
-                            "rename state.wal to go on without that");
-        restore->epoch = MAX(facts.epoch, epoch);
+        r = look_at_log(restore, readable ? restore->path : NULL);
+        if (r != 0)
+                return r;
+        restore->epoch = MAX(facts.epoch, restore->epoch);
         if (!readable)
                 fprintf(stderr,
                         "warning: %s cannot be read; if it was itself restored from this backup, "

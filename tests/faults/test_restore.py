@@ -134,6 +134,25 @@ class Restored(RestoreTest):
         self.assertEqual(self.tickets(), self.kept | self.lost | later)
         self.assert_clean()
 
+    def test_where_only_its_log_is_left(self):
+        """Of a store that was itself restored from this backup: its log is not this one's."""
+        self.service.stop()
+        self.assertEqual(self.restore("--force").status, 0)
+        self.start()
+        self.service.client().create(type="repair", region="110105")
+        self.service.kill()
+        self.store.unlink()
+        done = self.restore()
+        self.assertEqual(done.status, 0, done.said)
+        self.start()
+        client = self.service.client()
+        self.assertEqual({row["id"] for row in client.list_all("Tickets", {"ended": True})},
+                         self.kept)
+        client.create(type="repair", region="110105")
+        self.assertEqual(client.status()["sequence"] >> EPOCH, 2)
+        self.service.stop()
+        self.assert_clean()
+
     def test_over_a_damaged_store(self):
         self.service.stop()
         for data in (b"", b"x" * 100000, self.store.read_bytes()[:9000]):
