@@ -57,7 +57,7 @@ class ProgramTest(unittest.TestCase):
         """None of the states is at fault, and each mutant is found by one that is."""
         judged = Judged(self.service.log, judge, limit=limit)
         self.assertIsNone(judged.fault)
-        self.assertGreater(judged.judged, 10)
+        self.assertGreater(judged.judged, 5)
         figure(f"power cuts, {what}: {judged.different} different, {judged.judged} of them judged, "
                "0 at fault")
         for mutant in mutants:
@@ -139,10 +139,7 @@ class Migrate(ProgramTest):
                        stderr=subprocess.DEVNULL, timeout=TIME_LIMIT)
 
     def migrate(self, what):
-        self.service.is_recording = True
-        self.begin(self.state)
-        self.service.is_recording = False
-        write_mark(self.service.log, 1)
+        self.service.record_begin(START + 9 * HOUR)
         self.after = self.service.look(self.state)
         copy, = self.state.glob("state.mdb.schema-1-*")
         self.kept = copy.read_bytes()
@@ -165,6 +162,20 @@ class Migrate(ProgramTest):
         self.assertEqual(text.count(SCHEMA + b"2"), 1)
         self.load(text.replace(SCHEMA + b"2", SCHEMA + b"1"))
         self.migrate("migration in pieces")
+
+
+class Recovery(ProgramTest):
+    """The power is cut again while a start brings in what the log has."""
+
+    def judge_recovered(self, disk, acknowledged, number):
+        if number % START_EVERY == 0:
+            self.service.begin(disk / "state", START + 3 * HOUR)
+        self.assertEqual(self.service.look(disk / "state").digest, self.before.digest)
+
+    def test_after_a_kill(self):
+        self.live()
+        self.service.record_begin(START + 3 * HOUR)
+        self.judge("recovery", self.judge_recovered, ("sync",))
 
 
 class Files(ProgramTest):
