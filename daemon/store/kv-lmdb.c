@@ -45,6 +45,7 @@ typedef struct LmdbKv {
         MDB_env *env;
         MDB_txn *txn;    /* the transaction that is open, else NULL */
         MDB_txn *reader; /* kept between reads, reset */
+        bool one_state;  /* or it is never reset: all reads see the same */
         bool writing;
         int lock_fd;
         struct LmdbKv *of;            /* whose environment it writes beside; NULL: its own */
@@ -101,7 +102,7 @@ static int begin_read(LmdbKv *l) {
         int r;
 
         if (l->reader)
-                r = mdb_txn_renew(l->reader);
+                r = l->one_state ? 0 : mdb_txn_renew(l->reader);
         else {
                 r = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &l->reader);
                 if (r == MDB_READERS_FULL && mdb_reader_check(l->env, NULL) == 0)
@@ -158,7 +159,7 @@ static void lmdb_end(Kv *kv) {
         close_cursors(l);
         if (l->writing)
                 mdb_txn_abort(txn);
-        else
+        else if (!l->one_state)
                 mdb_txn_reset(txn);
 }
 
@@ -538,7 +539,7 @@ static int open_at(const KvLmdbOptions *options, const char *path, LmdbKv **ret,
 
         if (!l)
                 return -ENOMEM;
-        *l = (LmdbKv){ .kv.ops = &lmdb_ops, .lock_fd = -1 };
+        *l = (LmdbKv){ .kv.ops = &lmdb_ops, .lock_fd = -1, .one_state = options->read_only };
         r = open_environment(l, options, path, why);
         if (r == 0)
                 r = open_databases(l, options, why);

@@ -68,7 +68,9 @@ typedef struct KvLmdbOptions {
         const char *const *databases;
         unsigned n_databases;
         uint64_t map_size;
-        bool read_only; /* another process' look at a live store; it must exist */
+        /* Another process' look at a live store: at one state of it, that in which it is first
+         * read. It must exist. */
+        bool read_only;
         /* Path of one that nobody else has open, such as a backup, instead of the one in the
          * directory; it must exist. */
         const char *file;

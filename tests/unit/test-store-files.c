@@ -305,6 +305,63 @@ static void test_one_at_a_time(void **state) {
         assert_busy(shelf);
 }
 
+typedef struct Turns {
+        int here[2], there[2];
+} Turns;
+
+static void take_turn(const int out[static 2], const int in[static 2]) {
+        char c = 0;
+
+        assert_int_equal(write(out[1], &c, 1), 1);
+        assert_int_equal(read(in[0], &c, 1), 1);
+}
+
+static void look_on(Shelf *shelf, const Turns *turns) {
+        Shelf other = { .options = shelf->options };
+        _cleanup_free_ char *faults = NULL;
+        uint64_t count;
+
+        other.options.read_only = true;
+        shelf_open(&other);
+        take_turn(turns->there, turns->here);
+        faults = shelf_check(&other);
+        if (*faults || store_count(other.store, &item_table, &count) < 0 || count != 2)
+                _exit(1);
+        shelf_close(&other);
+        _exit(CHILD_OK);
+}
+
+/* It sees one state, that in which it began, whatever is written meanwhile. */
+static void test_one_state(void **state) {
+        Shelf *shelf = *state;
+        Turns turns;
+        int status;
+        pid_t pid;
+
+        assert_int_equal(pipe2(turns.here, O_CLOEXEC) | pipe2(turns.there, O_CLOEXEC), 0);
+        shelf_add(shelf, "in the database", 1, "red");
+        shelf_commit(shelf);
+        assert_int_equal(store_settle(shelf->store), 0);
+        shelf_add(shelf, "in the log", 2, "red");
+        shelf_commit(shelf);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+                look_on(shelf, &turns);
+        assert_int_equal(read(turns.there[0], &(char){ 0 }, 1), 1);
+        shelf_add(shelf, "later", 3, "red");
+        shelf_commit(shelf);
+        assert_int_equal(store_settle(shelf->store), 0);
+        assert_int_equal(write(turns.here[1], "", 1), 1);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), CHILD_OK);
+        for (size_t i = 0; i < 2; i++) {
+                close(turns.here[i]);
+                close(turns.there[i]);
+        }
+}
+
 static void test_nothing_for_children(void **state) {
         Shelf *shelf = *state;
         DIR *directory = opendir("/proc/self/fd");
@@ -555,13 +612,10 @@ static void test_disk_full(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_refused),
-                ON_LMDB(test_one_at_a_time),
-                ON_LMDB(test_nothing_for_children),
-                ON_LMDB(test_left_over),
-                ON_LMDB(test_appears_whole),
-                ON_LMDB(test_creation_fails),
-                ON_LMDB(test_map_full),
+                cmocka_unit_test(test_refused), ON_LMDB(test_one_at_a_time),
+                ON_LMDB(test_one_state),        ON_LMDB(test_nothing_for_children),
+                ON_LMDB(test_left_over),        ON_LMDB(test_appears_whole),
+                ON_LMDB(test_creation_fails),   ON_LMDB(test_map_full),
                 ON_LMDB(test_disk_full),
         };
 
