@@ -3,17 +3,14 @@
 #include "store/kv-gather.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
+#include "base/worker.h"
 #include "store/key.h"
 #include "store/layer.h"
 
-/* How an entry was before the open transaction. */
+/* How an entry was before a transaction. */
 typedef struct Undo {
         unsigned db;
         Entry *entry;
@@ -26,11 +23,9 @@ typedef struct Undo {
 /* What is written beside: the loop only reads it meanwhile. */
 typedef struct Frozen {
         Layer layer;
-        Kv *writer; /* the base, for the thread; NULL: it cannot be written by one */
-        pthread_t thread;
+        Kv *writer;          /* the base, for the thread; NULL: it cannot be written by one */
+        Worker *worker;      /* likewise */
         bool running, holds; /* the thread; something that is not known to be in the base */
-        int fd;              /* tells that there is a result */
-        int result;
 } Frozen;
 
 typedef struct GatherKv {
@@ -45,9 +40,9 @@ typedef struct GatherKv {
         Frozen frozen;
         bool open, writing; /* a transaction, one that writes */
         uint64_t batch;     /* counts those that write */
-        Undo *undo;
-        size_t n_undo, allocated;
-        ArenaMark before; /* the open transaction */
+        Undo *undo;         /* first of what is sealed, then of the open transaction */
+        size_t n_undo, n_sealed, allocated;
+        ArenaMark before, before_sealed; /* the open transaction; what is sealed */
 } GatherKv;
 
 /* ---- transactions ---- */
@@ -71,7 +66,6 @@ static void close_transaction(GatherKv *g) {
         if (g->open)
                 g->base->ops->end(g->base);
         g->open = g->writing = false;
-        g->n_undo = 0;
 }
 
 static int gather_commit(Kv *kv) {
@@ -79,7 +73,25 @@ static int gather_commit(Kv *kv) {
 
         assert(g->writing);
         close_transaction(g);
+        g->n_undo = g->n_sealed;
         return 0;
+}
+
+void kv_gather_seal(Kv *kv) {
+        GatherKv *g = (GatherKv *)kv;
+
+        assert(g->writing && g->n_sealed == 0);
+        close_transaction(g);
+        g->n_sealed = g->n_undo;
+        g->before_sealed = g->before;
+}
+
+void kv_gather_keep(Kv *kv) {
+        GatherKv *g = (GatherKv *)kv;
+
+        g->n_undo -= g->n_sealed;
+        memmove(g->undo, g->undo + g->n_sealed, g->n_undo * sizeof(*g->undo));
+        g->n_sealed = 0;
 }
 
 static void take_back(GatherKv *g, const Undo *undo) {
@@ -94,18 +106,30 @@ static void take_back(GatherKv *g, const Undo *undo) {
         entry->removed = undo->removed;
 }
 
+static void take_back_to(GatherKv *g, size_t n_undo, ArenaMark mark) {
+        /* What was removed is back. */
+        for (unsigned db = 0; db < g->n_databases; db++)
+                g->least[db].size = 0;
+        while (g->n_undo > n_undo)
+                take_back(g, &g->undo[--g->n_undo]);
+        arena_rewind(&g->layer.arena, mark);
+}
+
 static void gather_end(Kv *kv) {
         GatherKv *g = (GatherKv *)kv;
 
-        if (g->writing) {
-                /* What was removed is back. */
-                for (unsigned db = 0; db < g->n_databases; db++)
-                        g->least[db].size = 0;
-                while (g->n_undo > 0)
-                        take_back(g, &g->undo[--g->n_undo]);
-                arena_rewind(&g->layer.arena, g->before);
-        }
+        if (g->writing)
+                take_back_to(g, g->n_sealed, g->before);
         close_transaction(g);
+}
+
+void kv_gather_take_back(Kv *kv) {
+        GatherKv *g = (GatherKv *)kv;
+
+        assert(!g->writing);
+        if (g->n_sealed > 0)
+                take_back_to(g, 0, g->before_sealed);
+        g->n_sealed = 0;
 }
 
 static int make_undo(GatherKv *g) {
@@ -368,36 +392,22 @@ int kv_gather_write(Kv *kv) {
                 layer_empty(&g->layer);
                 g->frozen.holds = false;
                 g->before = g->layer.arena.at;
-                g->n_undo = 0;
+                g->n_undo = g->n_sealed = 0;
         }
         return r == 0 && !g->open ? 0 : read_again(g, r);
 }
 
-static void *write_frozen(void *userdata) {
+static int write_frozen(void *userdata) {
         GatherKv *g = userdata;
 
-        g->frozen.result = layer_write(NULL, &g->frozen.layer, g->frozen.writer);
-        eventfd_write(g->frozen.fd, 1);
-        return NULL;
-}
-
-/* Signals are the loop's. */
-static int start_thread(GatherKv *g) {
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&g->frozen.thread, NULL, write_frozen, g);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return r == 0 ? 0 : -ENOMEM;
+        return layer_write(NULL, &g->frozen.layer, g->frozen.writer);
 }
 
 int kv_gather_freeze(Kv *kv) {
         GatherKv *g = (GatherKv *)kv;
         int r;
 
-        assert(!g->open && !g->frozen.running);
+        assert(!g->open && !g->frozen.running && g->n_sealed == 0);
         if (!g->frozen.writer)
                 return -EOPNOTSUPP;
         if (!g->frozen.holds) {
@@ -407,7 +417,7 @@ int kv_gather_freeze(Kv *kv) {
                 g->layer = empty;
                 g->frozen.holds = true;
         }
-        r = start_thread(g);
+        r = worker_begin(g->frozen.worker, write_frozen, g);
         g->frozen.running = r == 0;
         return r;
 }
@@ -415,22 +425,21 @@ int kv_gather_freeze(Kv *kv) {
 int kv_gather_thaw(Kv *kv, bool wait) {
         GatherKv *g = (GatherKv *)kv;
         Frozen *frozen = &g->frozen;
-        eventfd_t n;
+        int r;
 
         if (!frozen->running)
                 return 0;
-        if (eventfd_read(frozen->fd, &n) < 0 && !wait)
-                return -EAGAIN;
-        pthread_join(frozen->thread, NULL);
-        eventfd_read(frozen->fd, &n); /* if it was waited for */
+        r = worker_end(frozen->worker, wait);
+        if (r == -EAGAIN)
+                return r;
         frozen->running = false;
-        if (frozen->result == 0) {
+        if (r == 0) {
                 frozen->holds = false;
                 layer_empty(&frozen->layer);
         }
         if (g->open) /* see the base as it is now */
                 g->base->ops->end(g->base);
-        return read_again(g, frozen->result);
+        return read_again(g, r);
 }
 
 bool kv_gather_is_frozen(const Kv *kv) {
@@ -438,7 +447,9 @@ bool kv_gather_is_frozen(const Kv *kv) {
 }
 
 int kv_gather_fd(const Kv *kv) {
-        return ((const GatherKv *)kv)->frozen.fd;
+        const Frozen *frozen = &((const GatherKv *)kv)->frozen;
+
+        return frozen->worker ? worker_fd(frozen->worker) : -1;
 }
 
 /* ---- the rest is the base's ---- */
@@ -470,8 +481,7 @@ static Kv *gather_free(Kv *kv) {
         close_transaction(g);
         if (g->frozen.writer)
                 g->frozen.writer->ops->free(g->frozen.writer);
-        if (g->frozen.fd >= 0)
-                close(g->frozen.fd);
+        worker_free(g->frozen.worker);
         if (g->base)
                 g->base->ops->free(g->base);
         layer_done(&g->layer);
@@ -504,10 +514,7 @@ static int make_writer(GatherKv *g, Kv *base) {
         if (!base->ops->writer)
                 return 0;
         r = base->ops->writer(base, &g->frozen.writer);
-        if (r < 0)
-                return r;
-        g->frozen.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        return g->frozen.fd < 0 ? -errno : 0;
+        return r < 0 ? r : worker_new(&g->frozen.worker);
 }
 
 int kv_gather_new(Kv *base, unsigned n_databases, Kv **ret) {
@@ -518,7 +525,6 @@ int kv_gather_new(Kv *base, unsigned n_databases, Kv **ret) {
                 return -ENOMEM;
         *g = (GatherKv){ .kv.ops = &gather_ops,
                          .n_databases = n_databases,
-                         .frozen.fd = -1,
                          .least = calloc(n_databases, sizeof(Key)) };
         r = g->least ? layer_init(&g->layer, n_databases) : -ENOMEM;
         if (r == 0)

@@ -7,6 +7,8 @@
  * however often it has changed, in one transaction of the database.
  *
  *      begin, put, remove, ... commit   in memory: whoever wants it durable sees to that
+ *      kv_gather_seal()                 the same, while it may still be taken back
+ *      kv_gather_seal()                 the same, while it may still be taken back
  *      kv_gather_write()                into the database, durably, at once
  *      kv_gather_freeze()               the same in a thread beside, while all goes on
  */
@@ -16,9 +18,24 @@
 /* The base becomes its own, unless this fails. */
 int kv_gather_new(Kv *base, unsigned n_databases, Kv **ret);
 
+/* As a commit, but what it has written can be taken back, by itself or together with what a
+ * transaction after it has written, until it is kept. One at a time. */
+void kv_gather_seal(Kv *kv);
+void kv_gather_keep(Kv *kv);
+/* No transaction that writes is open. */
+void kv_gather_take_back(Kv *kv);
+
+/* As a commit, but what it has written can be taken back, by itself or together with what a
+ * transaction after it has written, until it is kept. One at a time. */
+void kv_gather_seal(Kv *kv);
+void kv_gather_keep(Kv *kv);
+/* No transaction that writes is open. */
+void kv_gather_take_back(Kv *kv);
+
 /* Writes all of it, what an open transaction has written included, which then cannot be taken back
- * any more; the memory is free again. Waits for what is being written beside. On failure nothing
- * more has happened. 0, -ENOSPC, -EIO, other negative errno of the base. */
+ * any more, nor can what is sealed; the memory is free again. Waits for what is being written
+ * beside. On failure nothing more has happened. 0, -ENOSPC, -EIO, other negative errno of the base.
+ */
 int kv_gather_write(Kv *kv);
 
 /* Begins to write, beside, all that has gathered, or again what could not be written the last time;

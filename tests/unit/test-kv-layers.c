@@ -149,6 +149,45 @@ static void write_in_memory(Pair *pair, MemoryDisk *below) {
         assert_true(r == 0 || (fails && r == -ENOSPC));
 }
 
+/* What nobody else hears of. */
+static void write_besides(Kv *kv) {
+        char key[8];
+
+        for (long n = random() % 10; n > 0; n--)
+                assert_int_equal(kv->ops->put(kv, (unsigned)(random() % DATABASES),
+                                              text_slice(random_key(key)), text_slice("lost")),
+                                 0);
+}
+
+/* One transaction is sealed and the next goes on over it; then each of them is kept or lost, the
+ * former not without the latter. For the plain one they are one. */
+static void run_sealed(Pair *pair) {
+        bool keep_first = random() % 2, keep_next = keep_first && random() % 2;
+
+        begin(pair, true);
+        for (long n = random() % 20; n > 0; n--)
+                step(pair, true);
+        kv_gather_seal(pair->layered);
+        assert_int_equal(pair->layered->ops->begin(pair->layered, true), 0);
+        if (keep_next) {
+                for (long n = random() % 20; n > 0; n--)
+                        step(pair, true);
+                if (random() % 2)
+                        kv_gather_keep(pair->layered); /* while it is open */
+                assert_int_equal(pair->layered->ops->commit(pair->layered), 0);
+        } else {
+                write_besides(pair->layered);
+                pair->layered->ops->end(pair->layered);
+        }
+        if (keep_first) {
+                kv_gather_keep(pair->layered);
+                assert_int_equal(pair->plain->ops->commit(pair->plain), 0);
+        } else {
+                kv_gather_take_back(pair->layered);
+                pair->plain->ops->end(pair->plain);
+        }
+}
+
 /* `gathers`: on that disk. */
 static void run_steps(Pair *pair, MemoryDisk *gathers) {
         for (unsigned i = 0; i < STEPS / ROUNDS;) {
@@ -158,6 +197,8 @@ static void run_steps(Pair *pair, MemoryDisk *gathers) {
                 for (long n = random() % 40; n >= 0; n--, i++)
                         step(pair, write);
                 finish(pair, write);
+                if (gathers && random() % 3 == 0)
+                        run_sealed(pair);
                 if (gathers && random() % 8 == 0)
                         write_in_memory(pair, gathers);
         }
