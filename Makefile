@@ -203,7 +203,7 @@ check: packages-check
 	$(Q)$(MAKE) --no-print-directory run-check
 
 # What has a thread.
-THREADED = build/tsan/tests/test-kv-layers
+THREADED = $(patsubst %,build/tsan/tests/test-%,kv-layers wal)
 
 PYTHON = /usr/bin/python3
 # A suite is a name and a command; tests/run.py adds up what they say.
@@ -218,7 +218,7 @@ run-check:
 	  '!lint cppcheck=$(MAKE) --no-print-directory lint-cppcheck' \
 	  '!lint clang-tidy=$(MAKE) --no-print-directory lint-tidy' \
 	  $(call units,,$(BUILD)) $(call units,asan ,build/asan) \
-	  $(foreach t,$(THREADED),'unit tsan $(notdir $(t))=$(t)') \
+	  $(foreach t,$(THREADED),'unit tsan $(notdir $(t))=env SEEDS=50 $(t)') \
 	  'fuzz=$(PYTHON) -m unittest discover -s tests/fuzz' \
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
 	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash' \

@@ -7,9 +7,8 @@
  *
  *      apply -> apply -> commit (log) -> apply -> commit (log) -> ... -> checkpoint (database)
  *
- * A thread can write the checkpoint beside (store/kv-gather.h), while what comes after it gathers
- * and is logged already. It knows nothing but the entries that it writes; all else happens in the
- * loop. */
+ * A thread can write to the log beside: the batch is sealed, and the next one is applied over it
+ * while it gets durable. If it does not, both are taken back. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,20 +18,9 @@
 #include "store/internal.h"
 #include "store/kv-gather.h"
 
-/* After so many changes, or bytes, in the log there is a checkpoint: more would hold up the call
- * that meets it longer and win nothing. */
-#define CHECKPOINT_CHANGES 1024
-#define CHECKPOINT_BYTES   (WAL_AREA / 2)
-#define CHECKPOINT_SHARE   64 /* of the map: so small a part of it */
-/* While one is being written beside, so many more changes may wait for the next. */
-#define BACKLOG_CHANGES (2 * CHECKPOINT_CHANGES)
-/* For each change committed, so many journal records past their time are removed: the journal
- * shrinks faster than it grows, and no commit takes long. */
-#define PRUNE_PER_CHANGE 2
-
 /* ---- transactions ---- */
 
-static int open_batch(Store *store) {
+int batch_open(Store *store) {
         int r;
 
         if (store->dead)
@@ -50,24 +38,28 @@ static int open_batch(Store *store) {
         return 0;
 }
 
-static void close_batch(Store *store) {
+void batch_close(Store *store) {
         store->kv->ops->commit(store->kv);
         store->mode = STORE_IDLE;
         store->batch = (Amount){};
 }
 
-/* Back to where it began, but for what is noted besides. */
-static void drop_batch(Store *store) {
+/* Back to where it was, but for what is noted besides. */
+static void go_back(Store *store, const Position *position) {
         int64_t time_seen = store->now.head.time_seen;
         uint64_t published = store->now.head.published;
 
+        store->now = *position;
+        store->now.head.time_seen = time_seen;
+        store->now.head.published = published;
+}
+
+void batch_drop(Store *store) {
         store->dead = store->dead || store->batch_error == -EIO;
         store->kv->ops->end(store->kv);
         store->mode = STORE_IDLE;
         store->batch = (Amount){};
-        store->now = store->before;
-        store->now.head.time_seen = time_seen;
-        store->now.head.published = published;
+        go_back(store, &store->before);
 }
 
 /* ---- journal records ---- */
@@ -127,213 +119,68 @@ int store_replay(Store *store, Slice stored) {
         return r;
 }
 
-/* What is to be removed next, or 0. */
-static int next_to_prune(Store *store, uint64_t *ret) {
-        const StoreHead *head = &store->now.head;
-        JournalRecord record;
-        int r;
+/* ---- beside ---- */
 
-        *ret = 0;
-        if (head->first >= head->sequence || head->first > head->published)
-                return 0;
-        r = store_journal_get(store, head->first, &record);
-        if (r == -EBADMSG || r == -ENOENT)
-                return 0; /* stays, for check to tell of it; that is no reason to stop */
-        if (r == 0 && record.time <= store_credible_time(store, head->time) - store->journal_keep)
-                *ret = head->first;
-        return r;
-}
+/* What was applied over it is lost with it: only an error is left in its place. */
+static int take_back_sealed(Store *store, int r) {
+        bool has_batch = store->mode == STORE_WRITING;
 
-static int prune_journal(Store *store) {
-        size_t budget = (store->logged.changes + store->batch.changes) * PRUNE_PER_CHANGE;
-        StoreHead *head = &store->now.head;
-
-        while (budget-- > 0) {
-                JournalRecord next;
-                uint64_t oldest;
-                Key key;
-                int r = next_to_prune(store, &oldest);
-
-                if (r < 0 || oldest == 0)
-                        return r;
-                key = key_of_id(oldest);
-                r = store->kv->ops->remove(store->kv, DB_JOURNAL, key_slice(&key));
-                if (r == 0)
-                        r = store_journal_next(store, &oldest, &next);
-                if (r < 0 && r != -EBADMSG && r != -ENOENT)
-                        return r;
-                head->first = r == -ENOENT ? head->sequence : oldest;
-        }
-        return 0;
-}
-
-/* ---- checkpoints ---- */
-
-/* Below the epoch a count, as of sequence numbers. */
-static uint64_t next_checkpoint(const Store *store) {
-        uint32_t epoch = store->now.head.epoch;
-
-        return sequence_epoch(store->checkpoint) == epoch ? store->checkpoint + 1
-                                                          : sequence_first(epoch);
-}
-
-static int note_checkpoint(Store *store, uint64_t number) {
-        int r = prune_journal(store);
-
-        return r < 0 ? r : store_save_head(store, number);
-}
-
-/* What is logged from now on comes after it. */
-static void start_anew(Store *store, uint64_t number) {
-        store->checkpoint = number;
-        store->logged = (Amount){};
-        store->retry_at = 0;
-        if (store->wal)
-                wal_restart(store->wal, number);
-}
-
-/* Brings all that has gathered into the database, the open batch included, and ends that, if it
- * succeeds. */
-static int make_checkpoint(Store *store) {
-        uint64_t number = next_checkpoint(store);
-        int r = note_checkpoint(store, number);
-
-        if (r == 0)
-                r = kv_gather_write(store->kv);
-        if (r < 0) {
-                store->dead = store->dead || r == -EIO;
-                return r;
-        }
-        close_batch(store);
-        start_anew(store, number);
-        return 0;
-}
-
-static int after_failure(Store *store, int r) {
-        store->dead = store->dead || r == -EIO;
-        store->retry_at = store->logged.changes + CHECKPOINT_CHANGES;
+        if (has_batch)
+                batch_drop(store);
+        /* Perhaps the frame is there all the same: as with append_to_log(). */
+        if (r == -ENOSPC)
+                r = checkpoint_flush(store);
+        if (r == -ENOSPC && wal_forget(store->wal) == 0) {
+                kv_gather_take_back(store->kv);
+                go_back(store, &store->sealed.before);
+        } else
+                store->dead = store->dead || r < 0;
+        if (has_batch && batch_open(store) == 0)
+                store->batch_error = -ENOSPC;
         return store->dead ? -EIO : r;
 }
 
-/* In between two batches. */
-static int flush(Store *store) {
-        int r = open_batch(store);
+/* -EAGAIN: it is still being written, unless one waits. */
+static int end_writing(Store *store, bool wait) {
+        Sealed *sealed = &store->sealed;
+        int r;
 
-        if (r < 0)
-                return r;
-        r = make_checkpoint(store);
-        if (r == 0)
+        if (sealed->state != SEALED_WRITING)
                 return 0;
-        drop_batch(store);
-        return after_failure(store, r);
-}
-
-static int write_beside(Store *store) {
-        int r = kv_gather_freeze(store->kv);
-
-        return r < 0 ? after_failure(store, r) : -EAGAIN;
-}
-
-/* The same, but what has gathered is written beside. */
-static int freeze(Store *store) {
-        uint64_t number = next_checkpoint(store);
-        int r = open_batch(store);
-
-        if (r < 0)
+        r = wal_end_append(store->wal, wait);
+        if (r == -EAGAIN)
                 return r;
-        r = note_checkpoint(store, number);
-        if (r < 0) {
-                drop_batch(store);
-                return after_failure(store, r);
-        }
-        close_batch(store);
-        start_anew(store, number);
-        return write_beside(store);
+        sealed->state = SEALED_ENDED;
+        if (r == 0) {
+                kv_gather_keep(store->kv);
+                store->logged.changes += sealed->amount.changes;
+                store->logged.bytes += sealed->amount.bytes;
+        } else
+                r = take_back_sealed(store, r);
+        sealed->result = r;
+        return 0;
 }
 
-int store_begin_checkpoint(Store *store) {
-        bool is_full = store->logged.changes >= BACKLOG_CHANGES;
-        int r;
-
-        assert(store->mode != STORE_WRITING);
-        store_release(store);
-        if (!store->options.background || !store->wal || kv_gather_fd(store->kv) < 0)
-                return flush(store);
-        r = kv_gather_thaw(store->kv, is_full);
-        if (r < 0)
-                return r == -EAGAIN ? r : after_failure(store, r);
-        /* What could not be written is first. */
-        return kv_gather_is_frozen(store->kv) ? write_beside(store) : freeze(store);
-}
-
-int store_end_checkpoint(Store *store) {
-        int r = kv_gather_thaw(store->kv, false);
-
-        return r < 0 && r != -EAGAIN ? after_failure(store, r) : r;
-}
-
-int store_checkpoint_fd(const Store *store) {
-        return store->options.background ? kv_gather_fd(store->kv) : -1;
-}
-
-bool store_is_settled(const Store *store) {
-        return store->logged.changes == 0 && !kv_gather_is_frozen(store->kv);
-}
-
-int store_settle(Store *store) {
-        assert(store->mode != STORE_WRITING);
-        return store_is_settled(store) ? 0 : flush(store);
-}
-
-int store_flush(Store *store) {
-        assert(store->mode != STORE_WRITING);
-        return flush(store);
-}
-
-int store_begin_epoch(Store *store, uint32_t above) {
-        StoreHead before = store->now.head;
-        uint32_t epoch = MAX(before.epoch, above);
-        int r;
-
-        if (epoch >= EPOCH_MAX)
-                return -EOVERFLOW;
-        r = store_settle(store);
-        if (r < 0)
-                return r;
-        store->now.head.epoch = epoch + 1;
-        if (store->now.head.sequence == 0)
-                store->now.head.first = sequence_first(epoch + 1);
-        r = store_flush(store);
-        if (r < 0)
-                store->now.head = before;
-        return r;
+/* 0: nothing is being written any more, and what was has not failed. */
+static int wait_for_log(Store *store) {
+        end_writing(store, true);
+        return store->sealed.state == SEALED_ENDED ? store->sealed.result : 0;
 }
 
 /* ---- batches ---- */
-
-/* How much room there is in a small map must be known before it is gone. */
-static size_t bytes_between(const Store *store) {
-        uint64_t map_size = store->options.map_size;
-
-        return map_size > 0 ? MIN((uint64_t)CHECKPOINT_BYTES, map_size / CHECKPOINT_SHARE)
-                            : CHECKPOINT_BYTES;
-}
-
-static bool is_checkpoint_due(const Store *store) {
-        const Amount *logged = &store->logged;
-
-        return (logged->changes >= CHECKPOINT_CHANGES || logged->bytes >= bytes_between(store)) &&
-               logged->changes >= store->retry_at;
-}
 
 int store_begin_batch(Store *store) {
         int r;
 
         if (store->mode == STORE_WRITING)
                 return 0;
-        r = is_checkpoint_due(store) ? store_begin_checkpoint(store) : 0;
         /* Without room for a checkpoint the log goes on as it can. */
-        return r == -EIO ? r : open_batch(store);
+        r = checkpoint_is_due(store) && wait_for_log(store) == 0 ? store_begin_checkpoint(store)
+                                                                 : 0;
+        if (r != -EIO)
+                r = batch_open(store);
+        store->batches += r == 0;
+        return r;
 }
 
 bool store_has_batch(const Store *store) {
@@ -348,16 +195,29 @@ size_t store_batch_bytes(const Store *store) {
         return store->batch.bytes;
 }
 
+bool store_is_pending(const Store *store) {
+        return store->batches > store->ended;
+}
+
+uint64_t store_newest_batch(const Store *store) {
+        return store->batches;
+}
+
+uint64_t store_ended_batch(const Store *store) {
+        return store->ended;
+}
+
 void store_abort(Store *store) {
-        assert(!store->change.open);
+        assert(!store->change.open && store->sealed.state == SEALED_NONE);
         if (store->mode == STORE_WRITING)
-                drop_batch(store);
+                batch_drop(store);
+        store->ended = store->batches;
 }
 
 /* Large batches are the database's own: there the log would only be written in addition. Where room
  * is scarce, how much there is must be known after every commit. */
 static bool can_log(Store *store) {
-        return store->wal && store->frame.error == 0 && store->batch.changes < CHECKPOINT_CHANGES &&
+        return store->wal && store->frame.error == 0 && store->batch.changes < STORE_BATCH_LOGGED &&
                wal_has_room(store->wal, &store->frame) && store_room(store) == KV_ROOM_ENOUGH;
 }
 
@@ -367,17 +227,17 @@ static int append_to_log(Store *store) {
                            head->time_seen, head->published);
 
         if (r == -ENOMEM)
-                return make_checkpoint(store);
+                return checkpoint_make(store);
         if (r == 0) {
                 store->logged.changes += store->batch.changes;
                 store->logged.bytes += store->batch.bytes;
-                close_batch(store);
+                batch_close(store);
                 return 0;
         }
         /* Perhaps the frame is there all the same, and then the batch has happened. A checkpoint
          * decides it, or nothing must be left of the frame. */
         if (r == -ENOSPC)
-                r = make_checkpoint(store);
+                r = checkpoint_make(store);
         if (r == -ENOSPC && wal_forget(store->wal) == 0)
                 return r;
         store->dead = store->dead || r < 0;
@@ -387,14 +247,15 @@ static int append_to_log(Store *store) {
 static int commit(Store *store, bool whole) {
         int r;
 
-        assert(!store->change.open);
+        assert(!store->change.open && store->sealed.state == SEALED_NONE);
+        store->ended = store->batches;
         if (store->mode != STORE_WRITING)
                 return store->dead ? -EIO : 0;
         r = store->batch_error;
         if (r == 0 && store->batch.changes > 0) /* else every call was refused */
-                r = whole || !can_log(store) ? make_checkpoint(store) : append_to_log(store);
+                r = whole || !can_log(store) ? checkpoint_make(store) : append_to_log(store);
         if (store->mode == STORE_WRITING)
-                drop_batch(store);
+                batch_drop(store);
         return store->dead ? -EIO : r;
 }
 
@@ -404,6 +265,50 @@ int store_commit(Store *store) {
 
 int store_commit_whole(Store *store) {
         return commit(store, true);
+}
+
+int store_begin_commit(Store *store) {
+        const StoreHead *head = &store->now.head;
+        Sealed *sealed = &store->sealed;
+        Buffer frame = sealed->frame;
+
+        assert(!store->change.open && sealed->state == SEALED_NONE);
+        if (store->mode != STORE_WRITING || !store->options.background ||
+            store->batch.changes == 0 || store->batch_error < 0 || !can_log(store) ||
+            wal_begin_append(store->wal, &store->frame, (uint32_t)store->batch.changes,
+                             head->time_seen, head->published) < 0)
+                return commit(store, false);
+        *sealed = (Sealed){ .state = SEALED_WRITING,
+                            .frame = store->frame,
+                            .before = store->before,
+                            .amount = store->batch,
+                            .number = store->batches };
+        store->frame = frame;
+        kv_gather_seal(store->kv);
+        store->mode = STORE_IDLE;
+        store->batch = (Amount){};
+        return -EAGAIN;
+}
+
+int store_end_commit(Store *store, bool wait) {
+        Sealed *sealed = &store->sealed;
+
+        assert(sealed->state != SEALED_NONE);
+        if (end_writing(store, wait) == -EAGAIN)
+                return -EAGAIN;
+        sealed->state = SEALED_NONE;
+        store->ended = sealed->number;
+        return sealed->result;
+}
+
+int store_commit_fd(const Store *store) {
+        return store->options.background && store->wal ? wal_fd(store->wal) : -1;
+}
+
+uint64_t store_durable(const Store *store) {
+        return store->sealed.state == SEALED_WRITING ? store->sealed.before.head.sequence
+               : store->mode == STORE_WRITING        ? store->before.head.sequence
+                                                     : store->now.head.sequence;
 }
 
 /* ---- opening ---- */
@@ -420,7 +325,7 @@ static int refuse_wal(Refusal *why, const char *directory, const char *what) {
 static int replay_frame(void *userdata, const WalFrame *frame) {
         Cursor cursor = cursor_over(frame->records);
         Store *store = userdata;
-        int r = open_batch(store);
+        int r = batch_open(store);
 
         if (r < 0)
                 return r;
@@ -433,14 +338,14 @@ static int replay_frame(void *userdata, const WalFrame *frame) {
                         r = write_record(store, &record, stored);
         }
         if (r < 0) {
-                drop_batch(store);
+                batch_drop(store);
                 return r;
         }
         store->logged.changes += store->batch.changes;
         store->logged.bytes += store->batch.bytes;
         store->now.head.time_seen = frame->time_seen;
         store->now.head.published = frame->published;
-        close_batch(store);
+        batch_close(store);
         return 0;
 }
 
@@ -465,7 +370,7 @@ static int bring_log(Store *store, const char *directory, Refusal *why) {
                 log_notice("%zu changes since the last checkpoint were brought from the "
                            "write-ahead log",
                            store->logged.changes);
-        r = flush(store);
+        r = checkpoint_flush(store);
         return r == -ENOSPC ? 0 : r; /* they stay in the log until there is room */
 }
 
@@ -481,7 +386,7 @@ int store_open_wal(Store *store, const StoreOptions *options, Refusal *why) {
         }
         if (r < 0)
                 return r;
-        r = wal_new(medium, &store->wal);
+        r = wal_new(medium, options->background, &store->wal);
         if (r < 0) {
                 medium->ops->free(medium);
                 return r;

@@ -20,7 +20,11 @@ typedef struct Staged {
         size_t from, size; /* the stored form, in Change.values; size 0: removed */
 } Staged;
 
-#define STORE_DAMAGE_MAX 256 /* pieces of damage that are told one from the other */
+/* Batches of so many changes are the database's own: there the log would only be written besides.
+ */
+#define STORE_BATCH_LOGGED 1024
+
+#define STORE_DAMAGE_MAX   256 /* pieces of damage that are told one from the other */
 
 /* One step of writing a change. */
 typedef struct Write {
@@ -62,6 +66,16 @@ typedef struct Amount {
         size_t changes, bytes;
 } Amount;
 
+/* A batch whose frame is being written beside. */
+typedef struct Sealed {
+        enum { SEALED_NONE, SEALED_WRITING, SEALED_ENDED } state; /* the latter: not told yet */
+        Buffer frame;
+        Position before; /* as it found it */
+        Amount amount;
+        uint64_t number;
+        int result; /* once it has ended */
+} Sealed;
+
 struct Store {
         StoreOptions options;
         Kv *kv;
@@ -81,9 +95,11 @@ struct Store {
         Amount logged;       /* what the log has since the last checkpoint */
         size_t retry_at;     /* after a checkpoint that failed: so many changes, and the next try */
         bool dead;           /* a transaction could not even begin, or the log is lost */
+        uint64_t batches, ended; /* the number of the newest batch, and of the newest told of */
         Amount batch;
         int batch_error;  /* why the batch cannot be committed any more */
         Buffer frame;     /* the batch, for the log */
+        Sealed sealed;    /* the batch before it, on its way there */
         bool without_log; /* a looker's: there is one, which could not be brought over it */
         Change change;
         Buffer effects, journal;
@@ -96,6 +112,16 @@ struct Store {
 int store_begin_view(Store *store);
 /* Opens a batch when none is open. */
 int store_begin_batch(Store *store);
+/* The transaction of a batch: opened, closed with what it has done, closed without. */
+int batch_open(Store *store);
+void batch_close(Store *store);
+void batch_drop(Store *store);
+/* Brings all that has gathered into the database, the open batch included, and ends that, if it
+ * succeeds. */
+int checkpoint_make(Store *store);
+/* The same in between two batches. */
+int checkpoint_flush(Store *store);
+bool checkpoint_is_due(const Store *store);
 /* Puts the journal record of a change that was written: it is the newest now. */
 int store_put_journal(Store *store, const JournalRecord *record, Slice stored);
 /* As store_commit(), for what was written past the journal: the log cannot carry it. */

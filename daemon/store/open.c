@@ -281,8 +281,9 @@ Store *store_free(Store *store) {
         buffer_done(&store->change.values);
         buffer_done(&store->effects);
         buffer_done(&store->journal);
+        wal_free(store->wal); /* first: it may be writing the frame */
         buffer_done(&store->frame);
-        wal_free(store->wal);
+        buffer_done(&store->sealed.frame);
         free(store->plan.writes);
         free(store);
         return NULL;

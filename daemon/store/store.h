@@ -129,6 +129,21 @@ size_t store_batch_bytes(const Store *store);
  * failed, the process must end, and only the next start finds out. */
 int store_commit(Store *store);
 void store_abort(Store *store);
+/* The same beside the work, if the options want that: -EAGAIN, then there will be a result when the
+ * descriptor (-1: never) becomes readable; meanwhile changes go on over it, in the next batch, and
+ * nothing but these may be asked for: store_end_commit(), what reads, what changes. Else the
+ * result. One at a time. If it fails, the next batch cannot be committed either. */
+int store_begin_commit(Store *store);
+/* After -EAGAIN, until it gives something else; -EAGAIN: not yet, unless one waits. */
+int store_end_commit(Store *store, bool wait);
+int store_commit_fd(const Store *store);
+/* Batches have numbers: the newest that was opened, and the newest whose end was told. What was
+ * read in between may come from any but the latter. */
+uint64_t store_newest_batch(const Store *store);
+uint64_t store_ended_batch(const Store *store);
+bool store_is_pending(const Store *store); /* these differ */
+/* The newest journal record that is durable. */
+uint64_t store_durable(const Store *store);
 /* The open batch cannot be committed any more: that will fail with this error. */
 void store_spoil(Store *store, int error);
 /* Whether the medium has failed: nothing can be read or written any more, only a new start helps.

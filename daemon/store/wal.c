@@ -13,11 +13,17 @@
 
 static const uint8_t magic[4] = { 'A', 'f', 'W', 'L' };
 
-int wal_new(WalMedium *medium, Wal **ret) {
+int wal_new(WalMedium *medium, bool beside, Wal **ret) {
         Wal *wal = calloc(1, sizeof(*wal));
+        int r;
 
         if (!wal)
                 return -ENOMEM;
+        r = beside ? worker_new(&wal->worker) : 0;
+        if (r < 0) {
+                free(wal);
+                return r;
+        }
         wal->medium = medium;
         *ret = wal;
         return 0;
@@ -26,6 +32,7 @@ int wal_new(WalMedium *medium, Wal **ret) {
 Wal *wal_free(Wal *wal) {
         if (!wal)
                 return NULL;
+        worker_free(wal->worker);
         wal->medium->ops->free(wal->medium);
         buffer_done(&wal->frame);
         free(wal);
@@ -257,20 +264,65 @@ static void fill_head(const Wal *wal, uint8_t *head, size_t size, uint32_t chang
         store_be32(head + CRC_AT, crc32c(0, head + CRC_END, size - CRC_END));
 }
 
-int wal_append(Wal *wal, Buffer *frame, uint32_t changes, int64_t time_seen, uint64_t published) {
+/* Whole sectors of it, with its header. */
+static int complete(const Wal *wal, Buffer *frame, uint32_t changes, int64_t time_seen,
+                    uint64_t published) {
         static const uint8_t zeros[WAL_SECTOR];
-        size_t size = frame->size, whole = whole_sectors(size);
-        int r;
+        size_t size = frame->size;
 
         assert(frame->error == 0 && wal_has_room(wal, frame));
-        buffer_put(frame, zeros, whole - size);
+        buffer_put(frame, zeros, whole_sectors(size) - size);
         if (frame->error < 0)
                 return frame->error;
         fill_head(wal, frame->data, size, changes, time_seen, published);
-        r = wal->medium->ops->write(wal->medium, wal->end, frame->data, whole);
+        return 0;
+}
+
+int wal_append(Wal *wal, Buffer *frame, uint32_t changes, int64_t time_seen, uint64_t published) {
+        int r = complete(wal, frame, changes, time_seen, published);
+
         if (r == 0)
-                wal->end += whole;
+                r = wal->medium->ops->write(wal->medium, wal->end, frame->data, frame->size);
+        if (r == 0)
+                wal->end += frame->size;
         return r;
+}
+
+static int write_pending(void *userdata) {
+        const Wal *wal = userdata;
+
+        return wal->medium->ops->write(wal->medium, wal->end, wal->pending.data, wal->pending.size);
+}
+
+int wal_begin_append(Wal *wal, Buffer *frame, uint32_t changes, int64_t time_seen,
+                     uint64_t published) {
+        size_t size = frame->size;
+        int r;
+
+        if (!wal->worker)
+                return -EOPNOTSUPP;
+        r = complete(wal, frame, changes, time_seen, published);
+        if (r == 0) {
+                wal->pending = buffer_slice(frame);
+                r = worker_begin(wal->worker, write_pending, wal);
+        }
+        if (r < 0) {
+                frame->size = size;
+                frame->error = 0;
+        }
+        return r;
+}
+
+int wal_end_append(Wal *wal, bool wait) {
+        int r = worker_end(wal->worker, wait);
+
+        if (r == 0)
+                wal->end += wal->pending.size;
+        return r;
+}
+
+int wal_fd(const Wal *wal) {
+        return wal->worker ? worker_fd(wal->worker) : -1;
 }
 
 int wal_forget(Wal *wal) {

@@ -28,6 +28,7 @@
  * are those of the StoreHead. */
 
 #include "base/buffer.h"
+#include "base/worker.h"
 
 #define WAL_NAME       "state.wal"
 #define WAL_AREA       (4 * 1024 * 1024)
@@ -70,10 +71,12 @@ typedef struct Wal {
         uint64_t checkpoint; /* that the next frame comes after */
         uint64_t end;        /* where it goes */
         Buffer frame;        /* the one that is being read */
+        Worker *worker;      /* NULL: nothing is written beside */
+        Slice pending;       /* what it writes */
 } Wal;
 
-/* Owns the medium from now on. */
-int wal_new(WalMedium *medium, Wal **ret);
+/* Owns the medium from now on. Beside: it can be appended to by a thread. */
+int wal_new(WalMedium *medium, bool beside, Wal **ret);
 Wal *wal_free(Wal *wal);
 
 /* The newest checkpoint that there are frames after. -ENOENT: there are none; other negative errno.
@@ -99,5 +102,13 @@ void wal_add_record(Buffer *frame, Slice record);
 bool wal_has_room(const Wal *wal, const Buffer *frame);
 /* Once it gives 0 the frame is durable. Fills in the header. -ENOSPC, or the medium failed. */
 int wal_append(Wal *wal, Buffer *frame, uint32_t changes, int64_t time_seen, uint64_t published);
+/* The same beside the work; the frame must stay as it is until the end is told. 0 or negative
+ * errno: then nothing has begun, and the frame is as it was. */
+int wal_begin_append(Wal *wal, Buffer *frame, uint32_t changes, int64_t time_seen,
+                     uint64_t published);
+/* -EAGAIN: it is still being written, unless one waits; else as wal_append(). */
+int wal_end_append(Wal *wal, bool wait);
+/* Becomes readable when there is an end to be told; -1: nothing is written beside. */
+int wal_fd(const Wal *wal);
 /* After one that failed: nothing of it is there any more. 0 or negative errno. */
 int wal_forget(Wal *wal);

@@ -145,7 +145,7 @@ typedef struct History {
         unsigned changes;
         unsigned batch;        /* changes in a commit, at most */
         unsigned settle_every; /* commits, about */
-        bool beside;           /* the thread of the daemon writes the checkpoints */
+        bool beside;           /* the threads of the daemon write */
 } History;
 
 static const History histories[] = {
@@ -164,6 +164,35 @@ static const History *find_history(const char *name) {
                         return &histories[i];
         fprintf(stderr, "there is no history %s\n", name);
         exit(64);
+}
+
+/* Up to which change a batch goes that is being written; 0: none. */
+static uint64_t sealed;
+
+static void acknowledge(uint64_t n) {
+        if (crash_mark)
+                crash_mark(n);
+}
+
+static int end_commit(Store *store) {
+        int r = sealed ? store_end_commit(store, true) : 0;
+
+        if (r == 0 && sealed)
+                acknowledge(sealed);
+        sealed = 0;
+        return r;
+}
+
+/* The thread of the daemon writes a batch while the changes of the next are made. */
+static int commit(Store *store, const History *history, uint64_t n) {
+        int r = end_commit(store);
+
+        if (r == 0)
+                r = history->beside ? store_begin_commit(store) : store_commit(store);
+        if (r == 0)
+                acknowledge(n);
+        sealed = r == -EAGAIN ? n : 0;
+        return sealed ? 0 : r;
 }
 
 static int checkpoint(Store *store, const History *history) {
@@ -188,14 +217,14 @@ static int work(const char *directory, const char *name) {
                 for (uint64_t k = scramble(n + seed) % history->batch + 1; k > 0 && n < end; k--)
                         make_change(store, ++n);
                 store_note_published(store, n);
-                if (store_commit(store) < 0)
+                if (commit(store, history, n) < 0)
                         return 1;
-                if (crash_mark)
-                        crash_mark(n);
                 if (scramble(commits + 3 + seed) % history->settle_every == 0 &&
-                    checkpoint(store, history) < 0)
+                    (end_commit(store) < 0 || checkpoint(store, history) < 0))
                         return 1;
         }
+        if (end_commit(store) < 0)
+                return 1;
         store_free(store);
         printf("%" PRIu64 "\n", n);
         return 0;

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                         assert(effect.key.size > 0);
                 journal_is_intact(&record, NULL);
         }
-        if (wal_new(&bytes.medium, &wal) < 0)
+        if (wal_new(&bytes.medium, false, &wal) < 0)
                 return 0;
         wal_newest(&bytes.medium, &newest);
         wal_read(wal, newest, visit, &sum);

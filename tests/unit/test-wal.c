@@ -3,9 +3,11 @@
 /* The write-ahead log: its frames alone, and the store over it while everything fails. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 /* after its prerequisites */
 #include <cmocka.h>
@@ -30,7 +32,7 @@ static int setup(void **state) {
 
         assert_non_null(frames);
         wal_disk_init(&frames->disk, 1);
-        assert_int_equal(wal_new(wal_disk_open(&frames->disk), &frames->wal), 0);
+        assert_int_equal(wal_new(wal_disk_open(&frames->disk), false, &frames->wal), 0);
         *state = frames;
         return 0;
 }
@@ -192,8 +194,10 @@ typedef struct Trial {
         Shelf *shelf;
         WalDisk disk;
         Rng rng;
-        Ledger open, durable;
-        unsigned commits, failures, crashes, replays, checkpoints;
+        bool beside; /* a thread writes */
+        bool sealed; /* a batch, which it is writing */
+        Ledger open, sealing, durable;
+        unsigned commits, failures, crashes, checkpoints, sealings, lost_with;
 } Trial;
 
 static uint64_t id_of(size_t number) {
@@ -216,9 +220,12 @@ static void fail_nothing(Trial *trial) {
         trial->disk.fail_at = 0;
 }
 
+static void collect(Trial *trial);
+
 static void reopen(Trial *trial) {
         Shelf *shelf = trial->shelf;
 
+        collect(trial);
         fail_nothing(trial);
         shelf->store = store_free(shelf->store);
         shelf->options.wal = wal_disk_open(&trial->disk);
@@ -301,11 +308,47 @@ static void plan_failure(Trial *trial) {
         }
 }
 
-static void finish(Trial *trial, int r) {
-        Ledger maybe = trial->open;
-        int commit = store_commit(trial->shelf->store);
+/* The batch that is being written has ended; with it the next one fails. */
+static void collect(Trial *trial) {
+        Store *store = trial->shelf->store;
+        bool has_batch = store_has_batch(store);
+        Ledger next = trial->open;
+        int r;
 
+        if (!trial->sealed)
+                return;
+        assert_true(store_is_pending(store));
+        while ((r = store_end_commit(store, rng_one_in(&trial->rng, 2))) == -EAGAIN)
+                ;
+        trial->sealed = false;
+        if (r < 0) {
+                assert_int_equal(store_commit(store), !has_batch && !store_is_dead(store) ? 0 : r);
+                assert_false(store_is_pending(store));
+                trial->lost_with += has_batch;
+        }
+        end_batch(trial, r, &trial->sealing);
+        if (r == 0)
+                trial->open = next;
+}
+
+static void finish(Trial *trial, int r) {
+        Store *store = trial->shelf->store;
+        Ledger maybe;
+        int commit;
+
+        collect(trial);
+        maybe = trial->open;
+        commit = trial->beside && rng_one_in(&trial->rng, 2) ? store_begin_commit(store)
+                                                             : store_commit(store);
         trial->commits++;
+        if (commit == -EAGAIN) {
+                assert_true(store_durable(store) < store_head(store)->sequence);
+                trial->sealed = true;
+                trial->sealing = maybe;
+                trial->sealings++;
+                return;
+        }
+        assert_false(store_is_pending(store));
         end_batch(trial, r < 0 && commit == 0 ? r : commit, &maybe);
 }
 
@@ -313,11 +356,13 @@ static void step(Trial *trial) {
         Shelf *shelf = trial->shelf;
         int r = 0;
 
-        if (rng_one_in(&trial->rng, 5))
+        if (!trial->sealed && rng_one_in(&trial->rng, 5))
                 plan_failure(trial);
         for (uint64_t n = 1 + rng_below(&trial->rng, 4); r == 0 && n > 0; n--)
                 r = change_one(trial);
-        if (r == 0 && rng_one_in(&trial->rng, 8)) {
+        if (r < 0 || rng_one_in(&trial->rng, 2))
+                collect(trial);
+        if (r == 0 && !trial->sealed && rng_one_in(&trial->rng, 8)) {
                 store_abort(shelf->store);
                 fail_nothing(trial);
                 trial->open = trial->durable;
@@ -329,7 +374,7 @@ static void step(Trial *trial) {
                 reopen(trial);
         } else if (r < 0 || rng_one_in(&trial->rng, 2))
                 finish(trial, r);
-        if (!store_has_batch(shelf->store) && rng_one_in(&trial->rng, 12)) {
+        if (!store_has_batch(shelf->store) && !trial->sealed && rng_one_in(&trial->rng, 12)) {
                 trial->checkpoints++;
                 end_batch(trial, store_settle(shelf->store), &trial->durable);
         }
@@ -342,10 +387,12 @@ static void run(Trial *trial, uint64_t seed) {
         assert_int_equal(shelf_setup_memory((void **)&trial->shelf), 0);
         wal_disk_init(&trial->disk, seed);
         trial->rng = (Rng){ seed };
+        trial->beside = trial->shelf->options.background = seed % 2;
         trial->open = trial->durable = (Ledger){};
         reopen(trial);
         for (unsigned i = 0; i < STEPS; i++)
                 step(trial);
+        collect(trial);
         store_abort(trial->shelf->store);
         reopen(trial);
         faults = shelf_check(trial->shelf);
@@ -355,13 +402,18 @@ static void run(Trial *trial, uint64_t seed) {
 }
 
 static void test_store(_unused_ void **state) {
+        const char *few = getenv("SEEDS");
+        uint64_t seeds = few ? strtoull(few, NULL, 10) : SEEDS;
         Trial trial = {};
 
-        for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        for (uint64_t seed = 1; seed <= seeds; seed++)
                 run(&trial, seed);
-        printf("figure: %u histories, %u commits, %u failed, %u crashes, %u checkpoints\n", SEEDS,
-               trial.commits, trial.failures, trial.crashes, trial.checkpoints);
-        assert_true(trial.failures > SEEDS && trial.crashes > SEEDS);
+        printf("figure: %" PRIu64
+               " histories, %u commits, %u of them beside, %u failed, %u with the one before, "
+               "%u crashes, %u checkpoints\n",
+               seeds, trial.commits, trial.sealings, trial.failures, trial.lost_with, trial.crashes,
+               trial.checkpoints);
+        assert_true(trial.failures > seeds && trial.crashes > seeds && trial.lost_with > seeds / 4);
 }
 
 #define WITH_FRAMES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
