@@ -69,13 +69,13 @@ int bus_new_signal(Bus *bus, const char *name, const char *interface, const char
 
 static void answer(Bus *bus, const BusInterface *again, sd_bus_message *m, sd_bus_message *reply) {
         backlog_note(bus->backlog, sd_bus_message_get_sender(m)); /* who has no name is no burden */
-        if (!store_has_batch(bus->options.store)) {
+        if (!store_is_pending(bus->options.store)) {
                 send_now(bus, reply);
                 return;
         }
         assert(bus->n_held < CALLS_HELD_MAX);
-        bus->held[bus->n_held++] =
-                (HeldAnswer){ sd_bus_message_ref(m), sd_bus_message_ref(reply), again };
+        bus->held[bus->n_held++] = (HeldAnswer){ sd_bus_message_ref(m), sd_bus_message_ref(reply),
+                                                 again, store_newest_batch(bus->options.store) };
         if (bus->n_held == CALLS_HELD_MAX)
                 committer_commit(bus->options.committer);
 }
@@ -326,10 +326,27 @@ static void answer_failed_commit(Bus *bus, sd_bus_message *m, int result) {
                 bus_cannot_answer(bus, r);
 }
 
-/* After a failure the calls that changed nothing are handled anew, without what they have seen of
- * the others: a full disk refuses changes and nothing else. */
-static void on_commit(void *userdata, int result) {
-        Bus *bus = userdata;
+static void drop_held(HeldAnswer *held) {
+        sd_bus_message_unref(held->call);
+        sd_bus_message_unref(held->reply);
+}
+
+/* What the next batch has to answer goes on waiting. */
+static void answer_committed(Bus *bus) {
+        uint64_t ended = store_ended_batch(bus->options.store);
+        size_t n = 0;
+
+        for (; n < bus->n_held && bus->held[n].batch <= ended; n++) {
+                send_now(bus, bus->held[n].reply);
+                drop_held(&bus->held[n]);
+        }
+        bus->n_held -= n;
+        memmove(bus->held, bus->held + n, bus->n_held * sizeof(*bus->held));
+}
+
+/* The calls that changed nothing are handled anew, without what they have seen of the others: a
+ * full disk refuses changes and nothing else. With a batch the next has failed too. */
+static void answer_failed(Bus *bus, int result) {
         bool full = result == -ENOSPC || result == -EDQUOT;
         size_t n = bus->n_held;
 
@@ -337,17 +354,20 @@ static void on_commit(void *userdata, int result) {
         for (size_t i = 0; i < n; i++) {
                 HeldAnswer held = bus->held[i]; /* what is held anew takes the places from 0 on */
 
-                if (result == 0)
-                        send_now(bus, held.reply);
-                else if (full && held.again && sd_bus_message_rewind(held.call, true) >= 0)
+                if (full && held.again && sd_bus_message_rewind(held.call, true) >= 0)
                         bus_receive(bus, held.again, held.call);
                 else
                         answer_failed_commit(bus, held.call, result);
-                sd_bus_message_unref(held.call);
-                sd_bus_message_unref(held.reply);
+                drop_held(&held);
         }
-        if (result < 0)
-                sd_bus_flush(bus->bus);
+        sd_bus_flush(bus->bus);
+}
+
+static void on_commit(void *userdata, int result) {
+        if (result == 0)
+                answer_committed(userdata);
+        else
+                answer_failed(userdata, result);
 }
 
 /* ---- as an object ---- */

@@ -77,6 +77,7 @@ typedef struct Job Job;
 typedef struct HeldAnswer {
         sd_bus_message *call, *reply;
         const BusInterface *again; /* of a call that changed nothing: to handle it anew then */
+        uint64_t batch;            /* that it waits for */
 } HeldAnswer;
 
 /* What sd-bus hands back with each call. */

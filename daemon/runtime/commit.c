@@ -8,7 +8,10 @@
 
 #include "base/log.h"
 
-#define WATCHERS_MAX    8
+#define WATCHERS_MAX 8
+/* A batch with fewer changes is written at once: whoever waits for it has nothing else to do, and
+ * hears of it sooner. */
+#define BESIDE_MIN      4
 #define SETTLE_AFTER    1000000 /* microseconds */
 #define SETTLE_ACCURACY 100000
 
@@ -18,6 +21,9 @@ struct Committer {
         sd_event_source *source;  /* runs once the bus has nothing more to hand over */
         sd_event_source *settle;  /* armed while the log has what the database has not */
         sd_event_source *written; /* a checkpoint that was written beside */
+        sd_event_source *logged;  /* a batch, likewise */
+        bool writing;             /* that */
+        size_t changes_writing;   /* in it */
         int64_t since;            /* when the open batch was first seen; 0: none */
         CommitterCounts counts;
         bool failing;
@@ -87,41 +93,101 @@ static int on_written(sd_event_source *source _unused_, int fd _unused_, uint32_
         return 0;
 }
 
-int committer_commit(Committer *c) {
-        size_t changes = store_batch_changes(c->store);
-        int r;
-
-        if (!store_has_batch(c->store) && !store_is_dead(c->store))
-                return 0;
-        r = store_commit(c->store);
-        c->since = 0;
-        if (r == 0 && changes > 0) {
+/* A batch has ended. */
+static void tell(Committer *c, size_t changes, int result) {
+        if (result == 0 && changes > 0) {
                 c->counts.commits++;
                 c->counts.changes += changes;
         }
-        if (r < 0) {
+        if (result < 0) {
                 c->counts.failures++;
-                c->counts.error = r;
+                c->counts.error = result;
         }
-        say_state(c, changes, r);
+        say_state(c, changes, result);
         for (size_t i = 0; i < c->n_watchers; i++)
-                c->watchers[i].watcher(c->watchers[i].userdata, r);
+                c->watchers[i].watcher(c->watchers[i].userdata, result);
         store_release(c->store);
-        judge(c, r);
+        judge(c, result);
         arm_settling(c);
+}
+
+/* Of the batch whose frame is written beside, the result; 0 also while there is none yet. */
+static int collect(Committer *c, bool wait) {
+        int r;
+
+        if (!c->writing)
+                return 0;
+        r = store_end_commit(c->store, wait);
+        if (r == -EAGAIN)
+                return 0;
+        c->writing = false;
+        if (r < 0) { /* the next has failed with it, and who is told should find none */
+                store_commit(c->store);
+                c->since = 0;
+        }
+        tell(c, c->changes_writing, r);
+        if (store_has_batch(c->store)) /* its turn */
+                sd_event_source_set_enabled(c->source, SD_EVENT_ONESHOT);
+        return r;
+}
+
+int committer_commit(Committer *c) {
+        int collected = collect(c, true), r;
+        size_t changes = store_batch_changes(c->store);
+
+        if (!store_has_batch(c->store) && !store_is_dead(c->store))
+                return collected;
+        r = store_commit(c->store);
+        c->since = 0;
+        tell(c, changes, r);
+        return collected < 0 ? collected : r;
+}
+
+int committer_end_batch(Committer *c) {
+        size_t changes = store_batch_changes(c->store);
+        int r;
+
+        if (!store_has_batch(c->store))
+                return collect(c, false);
+        if (changes < BESIDE_MIN)
+                return committer_commit(c);
+        r = collect(c, true);
+        if (r < 0)
+                return r;
+        r = store_begin_commit(c->store);
+        c->since = 0;
+        c->writing = r == -EAGAIN;
+        c->changes_writing = changes;
+        if (c->writing)
+                return 0;
+        tell(c, changes, r);
         return r;
 }
 
 static int on_idle(sd_event_source *source _unused_, void *userdata) {
-        committer_commit(userdata);
+        Committer *c = userdata;
+
+        collect(c, false);
+        if (!c->writing) /* else its end comes back here */
+                committer_end_batch(c);
+        return 0;
+}
+
+static int on_logged(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
+                     void *userdata) {
+        collect(userdata, false);
         return 0;
 }
 
 int committer_touch(Committer *c) {
         int64_t now;
+        int r;
 
         if (store_is_dead(c->store))
                 return committer_commit(c);
+        r = collect(c, false);
+        if (r < 0)
+                return r;
         if (!store_has_batch(c->store)) {
                 store_release(c->store);
                 return 0;
@@ -131,7 +197,7 @@ int committer_touch(Committer *c) {
                 c->since = now;
         if (store_batch_changes(c->store) >= BATCH_CHANGES_MAX ||
             store_batch_bytes(c->store) >= BATCH_BYTES_MAX || now - c->since >= BATCH_AGE_MAX)
-                return committer_commit(c);
+                return committer_end_batch(c);
         sd_event_source_set_enabled(c->source, SD_EVENT_ONESHOT);
         return 0;
 }
@@ -161,6 +227,12 @@ int committer_new(sd_event *event, Store *store, Committer **ret) {
         if (r >= 0 && store_checkpoint_fd(store) >= 0)
                 r = sd_event_add_io(event, &c->written, store_checkpoint_fd(store), EPOLLIN,
                                     on_written, c);
+        if (r >= 0 && store_commit_fd(store) >= 0) {
+                r = sd_event_add_io(event, &c->logged, store_commit_fd(store), EPOLLIN, on_logged,
+                                    c);
+                if (r >= 0)
+                        r = sd_event_source_set_priority(c->logged, PRIORITY_LOGGED);
+        }
         if (r >= 0)
                 r = sd_event_add_defer(event, &c->source, on_idle, c);
         if (r >= 0)
@@ -181,6 +253,7 @@ Committer *committer_free(Committer *c) {
         sd_event_source_disable_unref(c->source);
         sd_event_source_disable_unref(c->settle);
         sd_event_source_disable_unref(c->written);
+        sd_event_source_disable_unref(c->logged);
         free(c);
         return NULL;
 }

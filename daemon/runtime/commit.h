@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Group commit: whatever arrives while the loop is busy shares one transaction and one wait for the
- * disk. The committer decides when; whoever holds something back until then (replies,
- * announcements, timers) watches. */
+/* Group commit: whatever arrives while the loop is busy, or while the batch before is being
+ * written, shares one transaction and one write. The committer decides when; whoever holds
+ * something back until then (replies, announcements, timers) watches. */
 
 #include <systemd/sd-event.h>
 
@@ -18,6 +18,7 @@
 /* Where the sources of the loop stand; smaller runs first. */
 #define PRIORITY_SIGNAL (-100)
 #define PRIORITY_HEALTH (-50) /* rare and short: watchdog, status line */
+#define PRIORITY_LOGGED (-20) /* answers that others wait for */
 #define PRIORITY_BUS    0
 #define PRIORITY_COMMIT 10
 #define PRIORITY_DUE    20
@@ -26,7 +27,8 @@
 
 typedef struct Committer Committer;
 
-/* Called after every end of a batch: 0 it is durable, < 0 nothing of it happened. */
+/* Called after every end of a batch: 0 it is durable (while the next may be open already), < 0
+ * nothing of it happened, nor of any that came after it. */
 typedef void (*CommitWatcher)(void *userdata, int result);
 
 int committer_new(sd_event *event, Store *store, Committer **ret);
@@ -35,9 +37,12 @@ Committer *committer_free(Committer *committer);
 void committer_watch(Committer *committer, CommitWatcher watcher, void *userdata);
 
 /* After anything that may have read or written: ends the view, or sees to it that the batch gets
- * committed. 0, or the negative errno of a commit that it made at once. */
+ * committed. 0, or the negative errno of a commit that has ended meanwhile: what was applied since
+ * the last call may have gone with it. */
 int committer_touch(Committer *committer);
-/* Commits at once. 0 or negative errno; watchers know. */
+/* Ends the batch; it is written beside if that pays. As committer_touch(). */
+int committer_end_batch(Committer *committer);
+/* Commits at once, and waits for what is being written. 0 or negative errno; watchers know. */
 int committer_commit(Committer *committer);
 
 typedef struct CommitterCounts {

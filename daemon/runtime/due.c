@@ -268,11 +268,9 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
                 say_failure(due, NULL, r);
                 committer_touch(due->committer);
         }
-        /* The end of the commit arms whatever comes next, a further slice included. */
-        if (store_has_batch(due->store))
-                committer_commit(due->committer);
-        else
-                due_rearm(due);
+        /* A further slice need not wait for the disk. */
+        committer_end_batch(due->committer);
+        due_rearm(due);
         if (!due->failed)
                 due->said = false;
         return 0;

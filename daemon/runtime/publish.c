@@ -101,13 +101,12 @@ static void publish_record(Publisher *p, const JournalRecord *record) {
 
 void publisher_run(Publisher *p) {
         Store *store = p->options.store;
-        uint64_t sequence = store_head(store)->published;
-
+        uint64_t sequence = store_head(store)->published, end = store_durable(store);
         int r = 0;
 
-        if (sequence >= store_head(store)->sequence)
+        if (sequence >= end)
                 return;
-        while (sequence < store_head(store)->sequence && (r == 0 || r == -EBADMSG)) {
+        while (sequence < end && (r == 0 || r == -EBADMSG)) {
                 JournalRecord record;
 
                 r = store_journal_next(store, &sequence, &record);
@@ -118,7 +117,7 @@ void publisher_run(Publisher *p) {
                         publish_record(p, &record);
         }
         if (r == -ENOENT)
-                sequence = store_head(store)->sequence;
+                sequence = end;
         else if (r < 0 && r != -EBADMSG)
                 log_error("cannot read what comes after journal record %" PRIu64
                           " (%s): it is announced with the next change",

@@ -384,7 +384,7 @@ class BrokenDisk(Storage):
 
     def test_medium_fails_under_load(self):
         """Every call is answered: done, or an error."""
-        trace, tracer = self.inject("pwrite64", "EIO", 40)
+        trace, tracer = self.inject("pwrite64", "EIO", 20)
         calls = {}
         errors = set()
         for i in range(2000):
