@@ -300,9 +300,24 @@ static void on_identified(void *userdata, sd_bus_message *m, const void *subject
 
 static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         BusRegistration *registration = userdata;
+        Bus *bus = registration->bus;
 
-        bus_receive(registration->bus, registration->interface, m);
+        if (!bus->talking)
+                bus->talking = sd_bus_ref(sd_bus_message_get_bus(m));
+        bus_receive(bus, registration->interface, m);
         return 1;
+}
+
+/* The loop hands over one message a turn, and its turn costs as much as a short call: of a
+ * connection from which a call has come, some more are taken at once. */
+static int on_turn(sd_event_source *source _unused_, void *userdata) {
+        Bus *bus = userdata;
+
+        for (unsigned n = 1; bus->talking && n < CALLS_A_TURN; n++)
+                if (sd_bus_process(bus->talking, NULL) <= 0)
+                        break;
+        bus->talking = sd_bus_unref(bus->talking);
+        return 0;
 }
 
 /* ---- the end of a batch ---- */
@@ -427,6 +442,8 @@ int bus_new(const BusOptions *options, Bus **ret) {
                 r = bus_register_all(bus, bus->bus);
         if (r >= 0)
                 r = identities_new(bus->bus, options->access, on_identified, bus, &bus->identities);
+        if (r >= 0)
+                r = sd_event_add_post(options->event, &bus->turn, on_turn, bus);
         if (r < 0) {
                 bus_free(bus);
                 return r;
@@ -461,6 +478,8 @@ void bus_access_changed(Bus *bus) {
 Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
+        sd_event_source_disable_unref(bus->turn);
+        sd_bus_unref(bus->talking);
         check_done(bus);
         backup_list_done(bus);
         policy_done(bus);
