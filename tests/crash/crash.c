@@ -11,8 +11,8 @@
  *      crash states DIRECTORY LIMIT PART LOG [MUTANT]
  *              puts states into the directory, one after the other, and tells "NUMBER ACKNOWLEDGED"
  *              of each; goes on when a line is read, ends when none comes. About LIMIT of each
- *              moment; of a mutant only those in which something is acknowledged, where it must
- *              show. PART is one half of all: 0, 1 */
+ *              moment, 0: all. Of a mutant only those in which something is acknowledged, where it
+ *              must show. PART is one half of all: 0, 1 */
 
 #include <dirent.h>
 #include <errno.h>
@@ -401,7 +401,7 @@ static bool offer(void *userdata, const DiskState *state) {
         char line[16];
 
         if (lot % 2 != offered->part ||
-            lot / 2 % offered->different[state->moment] >= offered->limit ||
+            (offered->limit > 0 && lot / 2 % offered->different[state->moment] >= offered->limit) ||
             (offered->is_mutant && state->acknowledged == 0))
                 return true;
         clear(offered->directory);
@@ -424,7 +424,8 @@ static int offer_states(const char *directory, uint64_t limit, uint64_t part, co
         DiskCounts counts = {};
 
         assert(offered.different);
-        disk_replay(&options, &counts);
+        if (limit > 0)
+                disk_replay(&options, &counts);
         options.judge = offer;
         disk_replay(&options, &counts);
         clear(directory);

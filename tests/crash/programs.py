@@ -2,7 +2,7 @@
 """Programs under the recorder, and the states that a power cut can leave of what they did.
 
 A Recorded is a service whose files are all below one directory, `disk`, that the recorder looks at.
-About STATES of each moment are judged, SEED says which where there are more.
+About STATES of each moment are judged, SEED says which where there are more; 0 are all.
 """
 
 import concurrent.futures
@@ -22,7 +22,8 @@ sys.path += [str(pathlib.Path(__file__).resolve().parents[1] / folder) for folde
 from harness import BUILD, DAEMON, TIME_LIMIT, Service, iso  # noqa: E402
 from support import START, policy  # noqa: E402
 
-STATES = int(os.environ.get("STATES", "2"))  # judged of each moment, about
+STATES = int(os.environ.get("STATES", "2"))  # judged of each moment, about; 0: all
+SEED = os.environ.get("SEED", "0")
 MARK = 11  # CRASH_MARK of log.h
 PARTS = 2  # processes that judge at a time
 
