@@ -77,16 +77,30 @@ static int get_slice(Store *store, const Table *table, const Key *key, Slice *re
                      : store->kv->ops->get(store->kv, table_db(store, table), key_slice(key), ret);
 }
 
+/* Where the key of a record is damaged, it stands at the place of another, perhaps as it was long
+ * ago: what has happened to it since went past it. */
+static int decode_at(Store *store, const Table *table, Slice key, Slice value, void *record) {
+        int r = record_decode(table->type, value, record);
+        const char *what = "its bytes are not intact";
+        Key own = {};
+
+        if (r == 0)
+                table->key(record, &own);
+        if (r == 0 && slice_compare(key_slice(&own), key) != 0) {
+                record_done(table->type, record);
+                what = "another stands at its place";
+                r = -EBADMSG;
+        }
+        if (r == -EBADMSG)
+                store_note_damage(store, table->name, key, what);
+        return r;
+}
+
 int store_get(Store *store, const Table *table, const Key *key, void *record) {
         Slice value;
         int r = get_slice(store, table, key, &value);
 
-        if (r < 0)
-                return r;
-        r = record_decode(table->type, value, record);
-        if (r == -EBADMSG)
-                store_note_damage(store, table->name, key_slice(key), "its bytes are not intact");
-        return r;
+        return r < 0 ? r : decode_at(store, table, key_slice(key), value, record);
 }
 
 bool store_has(Store *store, const Table *table, const Key *key) {
@@ -116,11 +130,9 @@ int store_next(Store *store, const Table *table, Key *position, void *record) {
                 if (r < 0)
                         return r;
                 at = key_from(key);
-                r = record_decode(table->type, value, record);
-                if (r == -EBADMSG) {
-                        store_note_damage(store, table->name, key, "its bytes are not intact");
+                r = decode_at(store, table, key, value, record);
+                if (r == -EBADMSG)
                         continue;
-                }
                 if (r == 0)
                         *position = at;
                 return r;

@@ -368,6 +368,27 @@ static void test_damaged_record(void **state) {
         shelf_commit(shelf);
 }
 
+/* Intact, but not what was asked for. */
+static void test_misplaced_record(void **state) {
+        Shelf *shelf = *state;
+        Key three = key_of_id(ITEM(3)), position = {};
+        Item item = {};
+
+        fill(shelf);
+        shelf_close(shelf);
+        shelf_edit(shelf, "item", swap_records);
+        shelf_open(shelf);
+        assert_int_equal(store_get(shelf->store, &item_table, &three, &item), -EBADMSG);
+        assert_null(item.name);
+        for (int i = 1; i <= 5; i += i == 2 ? 3 : 1) {
+                assert_int_equal(store_next(shelf->store, &item_table, &position, &item), 0);
+                assert_int_equal(item.id, ITEM(i));
+                record_done(&item_type, &item);
+        }
+        assert_int_equal(store_next(shelf->store, &item_table, &position, &item), -ENOENT);
+        assert_int_equal(store_damaged(shelf->store), 2);
+}
+
 static void test_misread_entry(void **state) {
         Shelf *shelf = *state;
         Key prefix = {}, position = {}, key;
@@ -443,9 +464,9 @@ static void test_any_bit(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_faults), ON_LMDB(test_damaged_record),
-                ON_LMDB(test_misread_entry),   ON_LMDB(test_change_of_damaged),
-                ON_LMDB(test_any_bit),
+                cmocka_unit_test(test_faults),   ON_LMDB(test_damaged_record),
+                ON_LMDB(test_misplaced_record),  ON_LMDB(test_misread_entry),
+                ON_LMDB(test_change_of_damaged), ON_LMDB(test_any_bit),
         };
 
         return cmocka_run_group_tests_name("store-check", tests, NULL, NULL);
