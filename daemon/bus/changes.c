@@ -90,7 +90,7 @@ static int append_page(ChangesPage *page) {
                 JournalRecord record;
 
                 r = store_journal_next(options->store, &sequence, &record);
-                if (r == 0 && !journal_is_intact(&record, NULL))
+                if (r == 0 && !store_journal_proves(options->store, sequence, &record))
                         r = -EBADMSG;
                 if (r == -EBADMSG && scanned == 0)
                         return refuse(&page->call->refusal, REFUSED_GONE,

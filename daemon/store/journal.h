@@ -53,6 +53,9 @@ int store_journal_get(Store *store, uint64_t sequence, JournalRecord *ret);
 /* The record after *sequence (0: the oldest kept), whose slices hold likewise; moves *sequence,
  * past a damaged one (-EBADMSG) too. -ENOENT: that was the last. */
 int store_journal_next(Store *store, uint64_t *sequence, JournalRecord *ret);
+/* Whether what was read there is that record as it was written: what it has done, and, if the one
+ * before it is kept, everything else too. */
+bool store_journal_proves(Store *store, uint64_t sequence, const JournalRecord *record);
 /* Applies another store's journal record to this one: the next in sequence, or the first of a later
  * epoch, journalled as it is. */
 int store_replay(Store *store, Slice stored);

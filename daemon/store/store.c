@@ -232,6 +232,22 @@ int store_journal_next(Store *store, uint64_t *sequence, JournalRecord *ret) {
         return journal_decode(value, ret);
 }
 
+bool store_journal_proves(Store *store, uint64_t sequence, const JournalRecord *record) {
+        static const Digest none;
+        const Digest *chain = sequence == 1 ? &none : NULL;
+        Key key = key_of_id(sequence);
+        Slice before_key, stored;
+        JournalRecord before;
+
+        if (record->sequence != sequence || record->epoch != sequence_epoch(sequence))
+                return false;
+        if (store->kv->ops->seek(store->kv, DB_JOURNAL, KV_BEFORE, key_slice(&key), &before_key,
+                                 &stored) == 0 &&
+            journal_decode(stored, &before) == 0 && sequence_follows(sequence, before.sequence))
+                chain = &before.hash;
+        return journal_is_intact(record, chain);
+}
+
 /* ---- what the store knows of itself ---- */
 
 bool store_is_dead(const Store *store) {

@@ -157,6 +157,8 @@ static int write_journal(Dump *dump, Store *store) {
                 JournalRecord record;
 
                 r = store_journal_next(store, &sequence, &record);
+                if (r == 0 && !store_journal_proves(store, sequence, &record))
+                        r = -EBADMSG;
                 if (r == 0)
                         r = write_journal_record(dump, store, &record);
                 if (r == -EBADMSG) {

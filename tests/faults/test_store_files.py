@@ -311,6 +311,19 @@ class Damaged(Files):
         self.assert_counted(1, "ticket 5 is damaged")
         self.assertTrue(any("ticket 0000000000000005" in x for x in self.service.check()))
 
+    def test_a_damaged_change(self):
+        """Who made it and when is proved as well as what it has done."""
+        self.make_store(3)
+        changes, _ = self.client.call("Manager", "Changes", "tu", 0, 1000)
+        last = changes[-1]["sequence"]
+        self.client.move("Dispatch", 2)
+        self.damage(b"Tickets.Dispatch", b"Tickets.DispatcH")
+        self.assertEqual(self.client.call("Manager", "Changes", "tu", 0, 1000), [changes, last])
+        with self.assertRaises(BusError) as caught:
+            self.client.call("Manager", "Changes", "tu", last, 1000)
+        self.assertEqual(caught.exception.name, "ChangesGone")
+        self.assertIn(f"change {last + 1} is damaged", caught.exception.text)
+
     def test_a_damaged_index_entry(self):
         """The case that it is of cannot be moved; all others can, also in one batch with it."""
         self.make_store(9)
