@@ -1,0 +1,916 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Damage to the files of a real store, some of it each time: a bit, a byte, a sector, an end that
+ * is missing. Then it is opened as the daemon does, all of it is read, and it is checked. What is
+ * read must be what was written, or somebody must say so: the start, whoever reads, or the check.
+ *
+ * LMDB has no checksums for the pages that lead to the records. What it makes of damage there is
+ * counted beside, also the signals that it ends with and the circles that it goes in; but it must
+ * not pass unnoticed either. And the last frame of the log, damaged, cannot be told from one that
+ * was never finished: then the store is as it was before that.
+ *
+ * FLIPS=n makes that many, from SEED. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+/* after its prerequisites */
+#include <cmocka.h>
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "loop/history.h"
+#include "record/codec.h"
+#include "store/check.h"
+#include "store/journal.h"
+#include "store/wal.h"
+
+#include "kv-memory.c"
+#include "life.c"
+#include "shelf.c"
+#include "world.c"
+
+#ifdef __SANITIZE_ADDRESS__
+#define FLIPS 300
+#else
+#define FLIPS 2000
+#endif
+#define STEPS        260 /* of the life that fills the store */
+#define SETTLED_AT   200 /* then all is in the database; what comes after is in the log */
+#define FRAMES_MAX   100 /* in the log */
+#define PAGE         ((size_t)4096)
+#define SECTOR       ((size_t)512)
+#define PATIENCE     2 /* seconds of work for one, which takes a few milliseconds */
+#define MESSAGE_SIZE 200
+
+#ifdef __SANITIZE_ADDRESS__
+/* What LMDB does ends with a signal, as without. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+        return "handle_segv=0:handle_sigbus=0:handle_abort=0:abort_on_error=1";
+}
+#endif
+
+/* ---- a store -------------------------------------------------------------------------------- */
+
+/* What a byte of the database is. */
+typedef enum Part {
+        PART_UNUSED,
+        PART_STRUCTURE, /* what LMDB finds its way by */
+        PART_KEY,
+        PART_VALUE,
+        _PART_MAX,
+} Part;
+
+typedef struct Image {
+        uint8_t *bytes;
+        size_t size;
+        uint8_t *parts; /* of the database */
+} Image;
+
+static Image read_image(const char *directory, const char *name) {
+        Image image = {};
+        char path[128];
+        struct stat st;
+        FILE *file;
+
+        snprintf(path, sizeof(path), "%s/%s", directory, name);
+        file = fopen(path, "re");
+        assert_non_null(file);
+        assert_int_equal(fstat(fileno(file), &st), 0);
+        image.size = (size_t)st.st_size;
+        image.bytes = calloc(1, image.size);
+        image.parts = calloc(1, image.size);
+        assert_true(image.bytes && image.parts);
+        assert_int_equal(fread(image.bytes, 1, image.size, file), image.size);
+        fclose(file);
+        return image;
+}
+
+static void live(World *world, Rng *rng, uint64_t *ids, size_t *n) {
+        const Transition *transition;
+        uint64_t id, delivered = 0;
+
+        switch (rng_below(rng, 10)) {
+        case 0:
+        case 1:
+                if (life_create(world, rng, &ids[*n]) == 0)
+                        ++*n;
+                break;
+        case 2:
+                life_acknowledge(world, rng, &id);
+                break;
+        case 3:
+                life_deliver(world, rng, &delivered);
+                break;
+        case 4:
+                life_administer(world, rng);
+                break;
+        default:
+                if (*n > 0)
+                        life_move(world, rng, ids[rng_below(rng, *n)], &transition);
+        }
+        world_pass(world, world->now + rng_between(rng, 0, HOURS(1)));
+        if (rng_one_in(rng, 3))
+                world_commit(world);
+}
+
+static void fill_store(const char *directory, uint64_t seed) {
+        uint64_t ids[STEPS];
+        Rng rng = { seed };
+        size_t n = 0;
+        World world;
+
+        world_init(&world, NULL, directory);
+        for (int i = 0; i < STEPS; i++) {
+                live(&world, &rng, ids, &n);
+                if (i != SETTLED_AT)
+                        continue;
+                world_commit(&world);
+                assert_int_equal(store_settle(world.store), 0);
+        }
+        world_commit(&world);
+        world_done(&world);
+}
+
+/* ---- what LMDB's pages are made of (lmdb.h does not tell) ---- */
+
+typedef struct PageHead {
+        uint64_t number;
+        uint16_t pad, flags, lower, upper;
+} PageHead;
+
+typedef struct NodeHead {
+        uint16_t low, high, flags, key_size;
+} NodeHead;
+
+typedef struct Tree {
+        uint32_t pad;
+        uint16_t flags, depth;
+        uint64_t branches, leaves, overflows, entries, root;
+} Tree;
+
+typedef struct MetaPage {
+        PageHead head;
+        uint32_t magic, version;
+        uint64_t address, map_size;
+        Tree trees[2]; /* of the free pages, of the databases */
+        uint64_t last_page, transaction;
+} MetaPage;
+
+#define PAGE_BRANCH 0x01
+#define NODE_BIG    0x01
+#define NODE_TREE   0x02
+#define NO_PAGE     UINT64_MAX
+
+static void mark(Image *image, size_t at, size_t size, Part part) {
+        assert_true(at <= image->size && size <= image->size - at);
+        memset(image->parts + at, part, size);
+}
+
+static void mark_page(Image *image, uint64_t number, Part part);
+
+/* A value on pages of its own. */
+static void mark_big(Image *image, size_t at, size_t size, Part part) {
+        uint64_t number;
+
+        memcpy(&number, image->bytes + at, sizeof(number));
+        mark(image, at, sizeof(number), PART_STRUCTURE);
+        mark(image, number * PAGE, sizeof(PageHead), PART_STRUCTURE);
+        mark(image, number * PAGE + sizeof(PageHead), size, part);
+}
+
+static void mark_leaf(Image *image, size_t at, const NodeHead *node, Part part) {
+        size_t size = node->low | (size_t)node->high << 16;
+        size_t value = at + sizeof(*node) + node->key_size;
+        Tree tree;
+
+        mark(image, at + sizeof(*node), node->key_size, PART_KEY);
+        if (node->flags & NODE_BIG) {
+                mark_big(image, value, size, part);
+                return;
+        }
+        mark(image, value, size, node->flags & NODE_TREE ? PART_STRUCTURE : part);
+        if (!(node->flags & NODE_TREE))
+                return;
+        memcpy(&tree, image->bytes + value, sizeof(tree));
+        mark_page(image, tree.root, PART_VALUE);
+}
+
+static void mark_node(Image *image, size_t at, bool branch, Part part) {
+        NodeHead node;
+
+        memcpy(&node, image->bytes + at, sizeof(node));
+        mark(image, at, sizeof(node), PART_STRUCTURE);
+        if (branch) {
+                mark(image, at + sizeof(node), node.key_size, PART_STRUCTURE);
+                mark_page(image, node.low | (uint64_t)node.high << 16 | (uint64_t)node.flags << 32,
+                          part);
+        } else
+                mark_leaf(image, at, &node, part);
+}
+
+/* And all below it; part: what its values are. */
+static void mark_page(Image *image, uint64_t number, Part part) {
+        PageHead head;
+        size_t at = number * PAGE, nodes;
+
+        if (number == NO_PAGE)
+                return;
+        memcpy(&head, image->bytes + at, sizeof(head));
+        assert_int_equal(head.number, number);
+        nodes = (head.lower - sizeof(head)) / sizeof(uint16_t);
+        mark(image, at, head.lower, PART_STRUCTURE);
+        for (size_t i = 0; i < nodes; i++) {
+                uint16_t offset;
+
+                memcpy(&offset, image->bytes + at + sizeof(head) + i * sizeof(offset),
+                       sizeof(offset));
+                mark_node(image, at + offset, head.flags & PAGE_BRANCH, part);
+        }
+}
+
+static void mark_parts(Image *image) {
+        MetaPage metas[2], *newest;
+
+        for (size_t i = 0; i < 2; i++)
+                memcpy(&metas[i], image->bytes + i * PAGE, sizeof(metas[i]));
+        newest = &metas[metas[1].transaction > metas[0].transaction];
+        mark_page(image, newest->trees[0].root, PART_STRUCTURE);
+        mark_page(image, newest->trees[1].root, PART_STRUCTURE);
+        mark(image, 0, 2 * PAGE, PART_STRUCTURE);
+}
+
+/* ---- the log -------------------------------------------------------------------------------- */
+
+typedef struct Log {
+        WalMedium medium;
+        uint8_t *bytes;
+        size_t size;
+        bool written;
+} Log;
+
+static int log_read(WalMedium *medium, uint64_t at, void *buffer, size_t size) {
+        const Log *log = (const Log *)medium;
+
+        if (at > log->size || size > log->size - at)
+                return -ENODATA;
+        memcpy(buffer, log->bytes + at, size);
+        return 0;
+}
+
+static int log_write(WalMedium *medium, uint64_t at, const void *data, size_t size) {
+        Log *log = (Log *)medium;
+
+        if (at > log->size || size > log->size - at)
+                return -ENOSPC;
+        memcpy(log->bytes + at, data, size);
+        log->written = true;
+        return 0;
+}
+
+static WalMedium *log_free(WalMedium *medium _unused_) {
+        return NULL;
+}
+
+static const WalMediumOps log_ops = { .read = log_read, .write = log_write, .free = log_free };
+
+/* Where they stand; the last of these is the end. */
+typedef struct Frames {
+        size_t n, begins[FRAMES_MAX + 1];
+} Frames;
+
+static int see_frame(void *userdata, const WalFrame *frame) {
+        size_t size = WAL_HEADER + frame->records.size;
+        Frames *frames = userdata;
+
+        assert_true(frames->n < FRAMES_MAX);
+        frames->begins[frames->n + 1] =
+                frames->begins[frames->n] + (size + WAL_SECTOR - 1) / WAL_SECTOR * WAL_SECTOR;
+        frames->n++;
+        return 0;
+}
+
+/* ---- reading all of it ---------------------------------------------------------------------- */
+
+enum {
+        SECTION_INDEX = STORE_TABLES_MAX,
+        SECTION_TALLY = SECTION_INDEX + STORE_INDICES_MAX,
+        SECTION_JOURNAL,
+        SECTION_HEAD,
+};
+
+/* Something that was read: in which section, by which key, what, and of a record where it stood. */
+typedef struct Row {
+        unsigned section;
+        Key key, at;
+        Digest what;
+} Row;
+
+typedef struct Rows {
+        Row *list;
+        size_t n, allocated;
+} Rows;
+
+static Row *add_row(Rows *rows, unsigned section, const Key *key, Slice what, Slice more) {
+        Row *row;
+
+        if (rows->n == rows->allocated) {
+                rows->allocated = MAX(rows->allocated * 2, (size_t)256);
+                rows->list = realloc(rows->list, rows->allocated * sizeof(Row));
+                assert_non_null(rows->list);
+        }
+        row = &rows->list[rows->n++];
+        *row = (Row){ .section = section, .key = *key };
+        digest_pieces(&row->what, what.data, what.size, more.data, more.size, NULL, 0);
+        return row;
+}
+
+typedef struct Asked {
+        const Index *tally;
+        Key key;
+} Asked;
+
+/* What there is to read, and what came of it. */
+typedef struct Reader {
+        Store *store;
+        Rows rows;
+        Asked *asked; /* tallies that are asked for */
+        size_t n_asked;
+        bool told; /* some read has said that something is wrong */
+} Reader;
+
+static bool same_key(const Key *a, const Key *b) {
+        return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static bool has_asked(const Reader *reader, const Index *tally, const Key *key) {
+        for (size_t i = 0; i < reader->n_asked; i++)
+                if (reader->asked[i].tally == tally && same_key(&reader->asked[i].key, key))
+                        return true;
+        return false;
+}
+
+/* Of what an undamaged store has. */
+static void ask_for_tallies(Reader *reader, const Table *table, const void *record) {
+        static Keys keys;
+
+        for (const Index *const *t = table->tallies; t && *t; t++) {
+                keys.n = 0;
+                (*t)->keys(record, &keys);
+                for (size_t i = 0; i < keys.n; i++) {
+                        if (has_asked(reader, *t, &keys.keys[i]))
+                                continue;
+                        reader->asked = realloc(reader->asked,
+                                                (reader->n_asked + 1) * sizeof(*reader->asked));
+                        assert_non_null(reader->asked);
+                        reader->asked[reader->n_asked++] = (Asked){ *t, keys.keys[i] };
+                }
+        }
+}
+
+static void read_table(Reader *reader, unsigned section, const Table *table, bool ask) {
+        union {
+                max_align_t align;
+                uint8_t bytes[2048];
+        } record = {};
+        Key position = {}, key;
+        int r;
+
+        assert_true(table->type->size <= sizeof(record));
+        while ((r = store_next(reader->store, table, &position, &record)) == 0) {
+                _cleanup_(buffer_done) Buffer stored = {};
+
+                assert_int_equal(record_encode(table->type, &record, &stored), 0);
+                key = (Key){};
+                table->key(&record, &key);
+                add_row(&reader->rows, section, &key, buffer_slice(&stored), (Slice){})->at =
+                        position;
+                if (ask)
+                        ask_for_tallies(reader, table, &record);
+                record_done(table->type, &record);
+        }
+        reader->told = reader->told || r != -ENOENT;
+}
+
+static void read_index(Reader *reader, unsigned section, const Index *index) {
+        Key prefix = {}, position = {}, key;
+        int r;
+
+        while ((r = store_index_next(reader->store, index, &prefix, &position, &key)) == 0)
+                add_row(&reader->rows, section, &position, key_slice(&key), (Slice){});
+        reader->told = reader->told || r != -ENOENT;
+}
+
+static void read_tallies(Reader *reader) {
+        for (size_t i = 0; i < reader->n_asked; i++) {
+                const Asked *asked = &reader->asked[i];
+                uint64_t count = 0;
+                Key key = key_of_id(i);
+                int r = store_tally(reader->store, asked->tally, &asked->key, &count);
+
+                if (r == 0)
+                        add_row(&reader->rows, SECTION_TALLY, &key,
+                                (Slice){ &count, sizeof(count) }, (Slice){});
+                else
+                        reader->told = true;
+        }
+}
+
+/* As Changes does: what is damaged is passed over, and said. */
+static void read_journal(Reader *reader) {
+        uint64_t sequence = 0;
+        JournalRecord record;
+        int r;
+
+        while ((r = store_journal_next(reader->store, &sequence, &record)) == 0 || r == -EBADMSG) {
+                Key key = key_of_id(sequence);
+
+                if (r == 0 && store_journal_proves(reader->store, sequence, &record))
+                        add_row(&reader->rows, SECTION_JOURNAL, &key, record.head, record.effects);
+                else
+                        reader->told = true;
+        }
+        reader->told = reader->told || r != -ENOENT;
+}
+
+static void read_head(Reader *reader) {
+        const StoreHead *head = store_head(reader->store);
+        Key key = key_of_id(head->epoch);
+
+        key_u64(&key, head->sequence);
+        key_u64(&key, head->first);
+        key_u64(&key, (uint64_t)head->time);
+        key_u64(&key, (uint64_t)head->time_seen);
+        key_u64(&key, head->published);
+        add_row(&reader->rows, SECTION_HEAD, &key, (Slice){ head->hash.bytes, DIGEST_SIZE },
+                (Slice){});
+}
+
+static void read_indices(Reader *reader) {
+        const Index *seen[STORE_INDICES_MAX];
+        unsigned n = 0;
+
+        for (const Table *const *t = world_tables; *t; t++)
+                for (const Index *const *i = (*t)->indices; i && *i; i++) {
+                        bool known = false;
+
+                        for (unsigned k = 0; k < n; k++)
+                                known = known || seen[k] == *i;
+                        if (known)
+                                continue;
+                        read_index(reader, SECTION_INDEX + n, *i);
+                        seen[n++] = *i;
+                }
+}
+
+static void read_all(Reader *reader, bool ask) {
+        for (unsigned i = 0; world_tables[i]; i++)
+                read_table(reader, i, world_tables[i], ask);
+        read_indices(reader);
+        read_tallies(reader);
+        read_journal(reader);
+        read_head(reader);
+        reader->told = reader->told || store_damaged(reader->store) > 0;
+}
+
+/* ---- outcomes -------------------------------------------------------------------------------- */
+
+typedef enum Outcome {
+        HARMLESS,
+        UNFINISHED, /* the last frame was taken for one that was never finished */
+        REFUSED,    /* by the start */
+        TOLD,       /* to whoever reads */
+        CHECKED,    /* by the check alone */
+        SIGNAL,     /* LMDB ended the process */
+        ENDLESS,    /* LMDB went in circles */
+        SILENT,     /* nobody tells that something is missing */
+        FORGED,     /* a record that was never written */
+        _OUTCOME_MAX,
+} Outcome;
+
+static const char *const outcome_names[] = {
+        [HARMLESS] = "harmless",
+        [UNFINISHED] = "taken for an unfinished commit",
+        [REFUSED] = "refused by the start",
+        [TOLD] = "told to whoever reads",
+        [CHECKED] = "told by the check",
+        [SIGNAL] = "ended by a signal",
+        [ENDLESS] = "never ended",
+        [SILENT] = "told by nobody",
+        [FORGED] = "read as another record",
+};
+
+/* What the children tell. */
+typedef struct Shared {
+        uint64_t at; /* which one is at work */
+        bool structure;
+        bool last_frame;
+        char what[MESSAGE_SIZE];
+        uint64_t outcomes[_OUTCOME_MAX][2]; /* second: of damage to LMDB's structure */
+        char wrong[2 * MESSAGE_SIZE];       /* the first that must not be */
+        uint64_t n_wrong;
+} Shared;
+
+typedef struct Flips {
+        char directory[32], file[64];
+        Image database, log;
+        Log medium; /* the log in use */
+        Frames frames;
+        bool alone;                     /* one is looked at: let LMDB say what it has to */
+        Reader truth, once[FRAMES_MAX]; /* once: before that frame of the log */
+        Shared *shared;
+} Flips;
+
+/* ---- what is held against what -------------------------------------------------------------- */
+
+static int compare_rows(const Row *a, const Row *b) {
+        size_t n = MIN(a->key.size, b->key.size);
+        int r = a->section != b->section ? (a->section > b->section ? 1 : -1)
+                                         : memcmp(a->key.bytes, b->key.bytes, n);
+
+        return r != 0 ? r : (a->key.size > b->key.size) - (a->key.size < b->key.size);
+}
+
+typedef enum Likeness {
+        ALIKE,
+        OTHERS, /* something is missing, or as it was once, or is found where it is not */
+        WRONG,  /* a record that was never written */
+} Likeness;
+
+static const Row *find_row(const Rows *rows, const Row *wanted) {
+        size_t low = 0, high = rows->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int r = compare_rows(&rows->list[middle], wanted);
+
+                if (r == 0)
+                        return &rows->list[middle];
+                if (r < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return NULL;
+}
+
+/* As it was at some time since the database was settled. */
+static bool was_once(const Flips *flips, const Row *row) {
+        for (size_t i = 0; i < flips->frames.n; i++) {
+                const Row *found = find_row(&flips->once[i].rows, row);
+
+                if (found && memcmp(&found->what, &row->what, sizeof(row->what)) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The truth is in the order of its keys, which is that in which it was read. */
+static Likeness compare_readings(const Flips *flips, const Rows *truth, const Rows *rows) {
+        Likeness likeness = truth->n == rows->n ? ALIKE : OTHERS;
+
+        for (size_t i = 0; i < rows->n; i++) {
+                const Row *row = &rows->list[i], *found = find_row(truth, row);
+                bool is_record = row->section < SECTION_INDEX || row->section == SECTION_JOURNAL;
+
+                if (!found || memcmp(&found->what, &row->what, sizeof(row->what)) != 0) {
+                        if (is_record && !was_once(flips, row))
+                                return WRONG;
+                        likeness = OTHERS;
+                } else if (!same_key(&found->at, &row->at))
+                        likeness = OTHERS;
+        }
+        return likeness;
+}
+
+/* ---- damage --------------------------------------------------------------------------------- */
+
+static void write_database(const Flips *flips, const uint8_t *bytes, size_t size) {
+        int fd = open(flips->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, bytes, size), size);
+        close(fd);
+}
+
+/* The log as it was; all of it only if more than its frames may be other now. */
+static void restore_log(Flips *flips) {
+        const Frames *frames = &flips->frames;
+        Log *log = &flips->medium;
+        size_t from = log->written ? 0 : frames->begins[0];
+        size_t end = log->written ? log->size : frames->begins[frames->n];
+
+        memcpy(log->bytes + from, flips->log.bytes + from, end - from);
+        log->written = false;
+}
+
+static StoreOptions options_of(Flips *flips) {
+        return (StoreOptions){
+                .directory = flips->directory,
+                .file = flips->file,
+                .wal = &flips->medium.medium,
+                .map_size = 64 * 1024 * 1024,
+                .site = WORLD_SITE,
+                .journal_keep = INT64_MAX / 4,
+                .tables = world_tables,
+        };
+}
+
+/* From the database and the log as they were. */
+static void damage(const Flips *flips, Rng *rng, uint8_t *bytes, size_t begin, size_t end,
+                   size_t *ret_at, size_t *ret_size) {
+        size_t at = begin + rng_below(rng, end - begin);
+
+        *ret_at = at;
+        *ret_size = 1;
+        switch (rng_below(rng, 8)) {
+        case 0:
+                bytes[at] = (uint8_t)(bytes[at] + 1 + rng_below(rng, 255));
+                break;
+        case 1:
+                *ret_at = at = at / SECTOR * SECTOR;
+                *ret_size = MIN(SECTOR, end - at);
+                for (size_t i = 0; i < *ret_size; i++)
+                        bytes[at + i] = rng_one_in(rng, 2) ? 0 : (uint8_t)rng_next(rng);
+                break;
+        default:
+                bytes[at] ^= (uint8_t)(1 << rng_below(rng, 8));
+        }
+        snprintf(flips->shared->what, sizeof(flips->shared->what), "%zu bytes at %zu", *ret_size,
+                 *ret_at);
+}
+
+static void damage_log(Flips *flips, Rng *rng) {
+        size_t at, size;
+
+        damage(flips, rng, flips->medium.bytes, flips->frames.begins[0],
+               flips->frames.begins[flips->frames.n], &at, &size);
+        flips->shared->last_frame = at + size > flips->frames.begins[flips->frames.n - 1];
+}
+
+/* How much of the file there is. */
+static size_t damage_database(Flips *flips, Rng *rng, uint8_t *bytes) {
+        const Image *image = &flips->database;
+        Shared *shared = flips->shared;
+        size_t at, size;
+
+        if (rng_one_in(rng, 40)) {
+                size = rng_below(rng, image->size);
+                snprintf(shared->what, sizeof(shared->what), "cut to %zu bytes", size);
+                return size;
+        }
+        damage(flips, rng, bytes, 0, image->size, &at, &size);
+        for (size_t i = at; i < at + size; i++)
+                shared->structure = shared->structure || image->parts[i] == PART_STRUCTURE;
+        return image->size;
+}
+
+static void count_fault(void *userdata, const char *line _unused_) {
+        ++*(uint64_t *)userdata;
+}
+
+static bool check_tells(Store *store) {
+        uint64_t records = 0, faults = 0, lines = 0;
+
+        return store_check(store, count_fault, &lines, &records, &faults) < 0 || faults > 0 ||
+               engine_check(world_kinds, store, count_fault, &lines, &faults) < 0 || faults > 0;
+}
+
+static Outcome judge(const Flips *flips, Reader *reader) {
+        Likeness likeness = compare_readings(flips, &flips->truth.rows, &reader->rows);
+
+        if (likeness == ALIKE)
+                return reader->told ? TOLD : HARMLESS;
+        if (flips->shared->last_frame &&
+            compare_readings(flips, &flips->once[flips->frames.n - 1].rows, &reader->rows) == ALIKE)
+                return UNFINISHED;
+        if (likeness == WRONG)
+                return FORGED;
+        if (reader->told)
+                return TOLD;
+        return check_tells(reader->store) ? CHECKED : SILENT;
+}
+
+static Outcome look(Flips *flips) {
+        StoreOptions options = options_of(flips);
+        Reader reader = { .asked = flips->truth.asked, .n_asked = flips->truth.n_asked };
+        Outcome outcome;
+        Refusal why = {};
+        int r = store_open(&options, &reader.store, &why);
+
+        if (r < 0) {
+                assert_true(why.text[0] != '\0');
+                return REFUSED;
+        }
+        read_all(&reader, false);
+        outcome = judge(flips, &reader);
+        store_free(reader.store);
+        free(reader.rows.list);
+        return outcome;
+}
+
+static void count(Shared *shared, Outcome outcome) {
+        bool lmdb = outcome == SIGNAL || outcome == ENDLESS;
+        bool allowed = outcome < SIGNAL || (lmdb && shared->structure);
+
+        shared->outcomes[outcome][shared->structure]++;
+        if (!allowed && shared->n_wrong++ == 0)
+                snprintf(shared->wrong, sizeof(shared->wrong), "SEED=%llu: %s: %s",
+                         (unsigned long long)shared->at, shared->what, outcome_names[outcome]);
+}
+
+/* One bit of damage follows from its number alone. */
+static void flip(Flips *flips, uint64_t number) {
+        static const struct itimerval patience = { .it_value.tv_sec = PATIENCE };
+        static uint8_t *bytes;
+        Shared *shared = flips->shared;
+        const Image *database = &flips->database;
+        size_t size = database->size;
+        Rng rng = { number };
+
+        if (!bytes)
+                bytes = malloc(database->size);
+        assert_non_null(bytes);
+        memcpy(bytes, database->bytes, database->size);
+        restore_log(flips);
+        shared->at = number;
+        shared->structure = shared->last_frame = false;
+        if (rng_one_in(&rng, 4))
+                damage_log(flips, &rng);
+        else
+                size = damage_database(flips, &rng, bytes);
+        write_database(flips, bytes, size);
+        setitimer(ITIMER_VIRTUAL, &patience, NULL);
+        count(shared, look(flips));
+}
+
+/* cmocka makes failures of signals. */
+static void leave_signals(void) {
+        static const int signals[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
+
+        for (size_t i = 0; i < ELEMENTS(signals); i++)
+                signal(signals[i], SIG_DFL);
+}
+
+/* Until LMDB has met damage to its structure: after that nothing in the process need be sound. */
+static void flip_in_child(Flips *flips, uint64_t from, uint64_t end) {
+        leave_signals();
+        if (!flips->alone)
+                assert_non_null(freopen("/dev/null", "w", stderr));
+        for (uint64_t i = from; i < end; i++) {
+                flip(flips, i);
+                if (flips->shared->structure)
+                        break;
+        }
+        _exit(EXIT_SUCCESS);
+}
+
+/* Some of them: at least one. */
+static void flip_some(Flips *flips, uint64_t from, uint64_t end) {
+        pid_t child = fork();
+        int status;
+
+        assert_true(child >= 0);
+        if (child == 0)
+                flip_in_child(flips, from, end);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (WIFSIGNALED(status))
+                count(flips->shared, WTERMSIG(status) == SIGVTALRM ? ENDLESS : SIGNAL);
+        else if (status != 0)
+                fail_msg("SEED=%llu: %s: ended with status %x",
+                         (unsigned long long)flips->shared->at, flips->shared->what, status);
+}
+
+/* ---- the test ------------------------------------------------------------------------------- */
+
+static void read_truth(Flips *flips, Reader *reader, bool ask) {
+        StoreOptions options = options_of(flips);
+        Refusal why = {};
+
+        write_database(flips, flips->database.bytes, flips->database.size);
+        if (store_open(&options, &reader->store, &why) < 0)
+                fail_msg("%s", why.text);
+        read_all(reader, ask);
+        if (ask) { /* now that it is known which tallies there are */
+                reader->rows.n = 0;
+                read_all(reader, false);
+        }
+        assert_false(reader->told);
+        assert_false(check_tells(reader->store));
+        reader->store = store_free(reader->store);
+}
+
+/* Also what there was before each frame of the log. */
+static void read_truths(Flips *flips) {
+        const Frames *frames = &flips->frames;
+
+        read_truth(flips, &flips->truth, true);
+        for (size_t i = 0; i < frames->n; i++) {
+                Reader *once = &flips->once[i];
+
+                once->asked = flips->truth.asked;
+                once->n_asked = flips->truth.n_asked;
+                restore_log(flips);
+                memset(flips->medium.bytes + frames->begins[i], 0,
+                       frames->begins[frames->n] - frames->begins[i]);
+                read_truth(flips, once, false);
+                assert_true(compare_readings(flips, &flips->truth.rows, &once->rows) != ALIKE);
+        }
+}
+
+static int setup(void **state) {
+        Flips *flips = calloc(1, sizeof(*flips));
+        uint64_t newest = 0;
+        Wal *wal;
+
+        assert_non_null(flips);
+        strcpy(flips->directory, "/dev/shm/test-flip.XXXXXX");
+        make_directory(flips->directory);
+        snprintf(flips->file, sizeof(flips->file), "%s/damaged", flips->directory);
+        fill_store(flips->directory, 1);
+        flips->database = read_image(flips->directory, "state.mdb");
+        flips->log = read_image(flips->directory, WAL_NAME);
+        mark_parts(&flips->database);
+        flips->medium = (Log){ .medium.ops = &log_ops,
+                               .bytes = malloc(flips->log.size),
+                               .size = flips->log.size };
+        flips->shared = mmap(NULL, sizeof(Shared), PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        assert_true(flips->medium.bytes && flips->shared != MAP_FAILED);
+
+        memcpy(flips->medium.bytes, flips->log.bytes, flips->log.size);
+        assert_int_equal(wal_newest(&flips->medium.medium, &newest), 0);
+        assert_int_equal(wal_new(&flips->medium.medium, &wal), 0);
+        flips->frames.begins[0] = newest % 2 * WAL_AREA;
+        assert_int_equal(wal_read(wal, newest, see_frame, &flips->frames), 0);
+        wal_free(wal);
+        *state = flips;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Flips *flips = *state;
+
+        remove_directory(flips->directory);
+        free(flips->database.bytes);
+        free(flips->database.parts);
+        free(flips->log.bytes);
+        free(flips->log.parts);
+        free(flips->medium.bytes);
+        free(flips->truth.asked);
+        free(flips->truth.rows.list);
+        for (size_t i = 0; i < flips->frames.n; i++)
+                free(flips->once[i].rows.list);
+        munmap(flips->shared, sizeof(Shared));
+        free(flips);
+        return 0;
+}
+
+static void tell(const Flips *flips, uint64_t flipped) {
+        print_message("%llu flips in a store of %zu bytes, %zu rows, and a log of %zu frames\n",
+                      (unsigned long long)flipped, flips->database.size, flips->truth.rows.n,
+                      flips->frames.n);
+        for (int structure = 0; structure < 2; structure++)
+                for (int o = 0; o < _OUTCOME_MAX; o++)
+                        if (flips->shared->outcomes[o][structure] > 0)
+                                print_message(
+                                        "%s: %llu %s\n", structure ? "structure" : "content",
+                                        (unsigned long long)flips->shared->outcomes[o][structure],
+                                        outcome_names[o]);
+}
+
+static void test_flips(void **state) {
+        Flips *flips = *state;
+        uint64_t seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : 1;
+        uint64_t n = getenv("FLIPS") ? strtoull(getenv("FLIPS"), NULL, 10) : FLIPS;
+
+        read_truths(flips);
+        flips->alone = n == 1;
+        for (uint64_t at = seed; at < seed + n; at = flips->shared->at + 1)
+                flip_some(flips, at, seed + n);
+        tell(flips, n);
+        if (flips->shared->n_wrong > 0)
+                fail_msg("%llu times, first %s", (unsigned long long)flips->shared->n_wrong,
+                         flips->shared->wrong);
+        /* damage that nobody meets proves nothing */
+        assert_true(n < 100 ||
+                    flips->shared->outcomes[TOLD][0] + flips->shared->outcomes[CHECKED][0] >
+                            n / 50);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_flips),
+        };
+
+        log_open(LOG_TO_STDERR, 0, LOG_CRIT);
+        return cmocka_run_group_tests_name("flip", tests, setup, teardown);
+}
