@@ -198,16 +198,20 @@ static int read_area(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userda
         return r < 0 && r != -ENOENT ? r : look_behind(wal, wal->end);
 }
 
+/* Also where the first frame after the next checkpoint is damaged, others may stand behind it. */
 int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata) {
-        uint64_t next = 0;
+        uint64_t end;
         int r = read_area(wal, checkpoint, visit, userdata);
 
         if (r != 0)
                 return r;
-        r = read_first(wal, area_begin(checkpoint + 1), &next);
-        if (r < 0 || next != checkpoint + 1)
-                return r == -ENOENT ? 0 : r;
-        return read_area(wal, checkpoint + 1, visit, userdata);
+        end = wal->end;
+        r = read_area(wal, checkpoint + 1, visit, userdata);
+        if (wal->end == area_begin(checkpoint + 1)) { /* none, so that they go on where they were */
+                wal->checkpoint = checkpoint;
+                wal->end = end;
+        }
+        return r;
 }
 
 static int pass_over(void *userdata _unused_, const WalFrame *frame _unused_) {

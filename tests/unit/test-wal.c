@@ -130,6 +130,30 @@ static void test_frames(void **state) {
         assert_int_equal(read.frames, 1);
 }
 
+/* After a checkpoint that was being written: the first frame is as much as any other. */
+static void test_damaged_first(void **state) {
+        Frames *frames = *state;
+        uint64_t end;
+        Read read;
+
+        wal_restart(frames->wal, 6);
+        append(frames, 1, 1);
+        end = frames->wal->end;
+        wal_restart(frames->wal, 7);
+        append(frames, 1, 2);
+        frames->disk.bytes[WAL_AREA + WAL_HEADER] ^= 1;
+        assert_int_equal(read_back(frames, 6, &read), 0); /* it was never finished */
+        assert_int_equal(read.frames, 1);
+        assert_int_equal(frames->wal->checkpoint, 6);
+        assert_int_equal(frames->wal->end, end);
+        frames->disk.bytes[WAL_AREA + WAL_HEADER] ^= 1;
+        assert_int_equal(read_back(frames, 6, &read), 0);
+        append(frames, 1, 3);
+        frames->disk.bytes[WAL_AREA + WAL_HEADER] ^= 1;
+        assert_int_equal(read_back(frames, 6, &read), -EUCLEAN);
+        assert_int_equal(read.frames, 1);
+}
+
 static void test_full(void **state) {
         _cleanup_(buffer_done) Buffer frame = {};
         _cleanup_free_ uint8_t *record = calloc(1, WAL_RECORD_MAX);
@@ -420,9 +444,8 @@ static void test_store(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                WITH_FRAMES(test_frames),
-                WITH_FRAMES(test_full),
-                WITH_FRAMES(test_damage),
+                WITH_FRAMES(test_frames),        WITH_FRAMES(test_full),
+                WITH_FRAMES(test_damaged_first), WITH_FRAMES(test_damage),
                 cmocka_unit_test(test_store),
         };
 
