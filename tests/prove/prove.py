@@ -88,6 +88,7 @@ PROOFS = (
     fuzz("fuzz-journal", 2_000_000, "daemon/store"),
     fuzz("fuzz-rows", 1_000_000, "daemon/transfer"),
     fuzz("fuzz-config", 500_000, "daemon/config", "daemon/base", "daemon/loop", "daemon/bus"),
+    fuzz("fuzz-log", 300_000, "daemon/store", "daemon/base"),
     fuzz("fuzz-calendar", 200_000, "daemon/base", "daemon/loop"),
 )
 
