@@ -848,7 +848,7 @@ static int setup(void **state) {
 
         memcpy(flips->medium.bytes, flips->log.bytes, flips->log.size);
         assert_int_equal(wal_newest(&flips->medium.medium, &newest), 0);
-        assert_int_equal(wal_new(&flips->medium.medium, &wal), 0);
+        assert_int_equal(wal_new(&flips->medium.medium, false, &wal), 0);
         flips->frames.begins[0] = newest % 2 * WAL_AREA;
         assert_int_equal(wal_read(wal, newest, see_frame, &flips->frames), 0);
         wal_free(wal);

@@ -327,7 +327,7 @@ static void look_on(Shelf *shelf, const Turns *turns) {
         faults = shelf_check(&other);
         if (*faults || store_count(other.store, &item_table, &count) < 0 || count != 2)
                 _exit(1);
-        shelf_close(&other);
+        store_free(other.store);
         _exit(CHILD_OK);
 }
 
