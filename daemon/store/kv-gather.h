@@ -8,7 +8,6 @@
  *
  *      begin, put, remove, ... commit   in memory: whoever wants it durable sees to that
  *      kv_gather_seal()                 the same, while it may still be taken back
- *      kv_gather_seal()                 the same, while it may still be taken back
  *      kv_gather_write()                into the database, durably, at once
  *      kv_gather_freeze()               the same in a thread beside, while all goes on
  */
@@ -17,13 +16,6 @@
 
 /* The base becomes its own, unless this fails. */
 int kv_gather_new(Kv *base, unsigned n_databases, Kv **ret);
-
-/* As a commit, but what it has written can be taken back, by itself or together with what a
- * transaction after it has written, until it is kept. One at a time. */
-void kv_gather_seal(Kv *kv);
-void kv_gather_keep(Kv *kv);
-/* No transaction that writes is open. */
-void kv_gather_take_back(Kv *kv);
 
 /* As a commit, but what it has written can be taken back, by itself or together with what a
  * transaction after it has written, until it is kept. One at a time. */
