@@ -193,7 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint64_t newest = 0, last;
         Wal *wal;
 
-        assert(wal_new(&disk.medium, &wal) == 0);
+        assert(wal_new(&disk.medium, false, &wal) == 0);
         last = write_all(&disk, wal, &bytes);
         for (size_t n = take_below(&bytes, DAMAGE_MAX); n > 0 && disk.n > 0; n--)
                 damage(&disk, &bytes);
