@@ -409,6 +409,10 @@ int bus_register_all(Bus *bus, sd_bus *connection) {
         return r < 0 ? r : log_control_register(bus, connection);
 }
 
+void bus_leave(sd_bus *connection) {
+        sd_bus_ref(connection);
+}
+
 static int connect_bus(Bus *bus) {
         int r;
 
@@ -438,8 +442,11 @@ int bus_new(const BusOptions *options, Bus **ret) {
         for (size_t i = 0; r >= 0 && bus_interfaces[i]; i++)
                 if (!bus_interfaces[i]->manual_clock || options->clock->manual)
                         r = add_registration(bus, bus_interfaces[i]);
-        if (r >= 0)
+        if (r >= 0) {
                 r = bus_register_all(bus, bus->bus);
+                if (r < 0)
+                        bus_leave(bus->bus);
+        }
         if (r >= 0)
                 r = identities_new(bus->bus, options->access, on_identified, bus, &bus->identities);
         if (r >= 0)

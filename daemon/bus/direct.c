@@ -75,17 +75,21 @@ const Peer *direct_find_name(const Direct *direct, const char *name) {
         return NULL;
 }
 
+static void hang_up(Direct *direct, const sd_bus *connection) {
+        for (Peer *peer = direct->peers; peer; peer = peer->next)
+                if (peer->connection == connection) {
+                        remove_peer(peer);
+                        break;
+                }
+}
+
 bool direct_drop_deaf(Direct *direct, const Peer *peer) {
         uint64_t queued = 0;
 
         if (sd_bus_get_n_queued_write(peer->connection, &queued) < 0 || queued <= UNREAD_MAX)
                 return false;
         log_info("hung up on uid %u, who reads no answers", (unsigned)peer->credentials.uid);
-        for (Peer *mine = direct->peers; mine; mine = mine->next)
-                if (mine == peer) {
-                        remove_peer(mine);
-                        break;
-                }
+        hang_up(direct, peer->connection);
         return true;
 }
 
@@ -191,15 +195,21 @@ static int set_up(sd_bus *connection, int fd) {
 }
 
 /* What a caller sends along with the end of its introduction, sd-bus has read already and does not
- * look at before more comes. */
+ * look at before more comes. What it fails at would get no answer: it hangs up, as it does itself
+ * on what comes later. */
 static int on_ready(sd_event_source *source, void *userdata) {
-        _cleanup_(sd_bus_unrefp) sd_bus *connection = sd_bus_ref(((Peer *)userdata)->connection);
+        const Peer *peer = userdata;
+        Direct *direct = peer->owner;
+        _cleanup_(sd_bus_unrefp) sd_bus *connection = sd_bus_ref(peer->connection);
+        int r = 1;
 
         if (sd_bus_is_ready(connection) == 0)
                 return 0;
         sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        for (unsigned n = 0; n < EAGER_MAX && sd_bus_process(connection, NULL) > 0; n++)
-                ;
+        for (unsigned n = 0; n < EAGER_MAX && r > 0; n++)
+                r = sd_bus_process(connection, NULL);
+        if (r < 0)
+                hang_up(direct, connection); /* unless that has happened meanwhile */
         return 0;
 }
 
@@ -214,8 +224,11 @@ static int serve(Direct *direct, Peer *peer) {
                                         "Disconnected", on_gone, peer);
         if (r >= 0)
                 r = sd_event_add_post(direct->bus->options.event, &peer->eager, on_ready, peer);
-        if (r >= 0)
-                r = sd_bus_start(peer->connection);
+        if (r < 0) {
+                bus_leave(peer->connection);
+                return r;
+        }
+        r = sd_bus_start(peer->connection);
         return r < 0 ? r
                      : sd_bus_attach_event(peer->connection, direct->bus->options.event,
                                            PRIORITY_BUS);

@@ -129,6 +129,8 @@ int bus_new_signal(Bus *bus, const char *name, const char *interface, const char
                    sd_bus_message **ret);
 /* Everything that is offered, on a connection. */
 int bus_register_all(Bus *bus, sd_bus *connection);
+/* One to which something could not be added is closed, never freed: libsystemd 252 aborts there. */
+void bus_leave(sd_bus *connection);
 
 /* Handles a call as soon as it is known who sent it. */
 void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m);

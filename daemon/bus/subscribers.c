@@ -80,6 +80,10 @@ static int watch(Subscriber *subscriber, Bus *bus) {
                  "member='NameOwnerChanged',arg0='%s',arg2=''",
                  subscriber->name);
         r = sd_bus_add_match_async(bus->bus, &subscriber->watch, match, on_gone, on_answer, bus);
+        if (r < 0) { /* libsystemd 252 keeps half of the match and aborts at the next message */
+                log_at(LOG_CRIT, "a subscriber cannot be watched (%s); ending", strerror(-r));
+                sd_event_exit(bus->options.event, r);
+        }
         return r < 0 ? r
                      : sd_bus_call_method_async(bus->bus, &subscriber->question,
                                                 "org.freedesktop.DBus", "/org/freedesktop/DBus",

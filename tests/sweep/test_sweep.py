@@ -40,9 +40,11 @@ class Sweep(unittest.TestCase):
             self.check(("start", "again"), step=29)
 
     def test_methods(self):
-        with self.counted("in three methods, of new callers and at the end"):
+        with self.counted("in three methods, of new callers, subscribers and at the end"):
             for name in THOROUGH + STRANGE:
                 self.check(name)
+            self.check(sweep.DIRECT_CALLER, step=3)
+            self.check(("Manager", "Subscribe"))
 
     def test_sample(self):
         methods = [name for name in sorted(sweep.all_methods()) if name not in THOROUGH]
