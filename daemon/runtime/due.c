@@ -197,11 +197,15 @@ static int work_once(DueTimer *due, DuePast *past, int64_t now) {
 }
 
 /* The earliest instant that is armed, or 0. */
-static int64_t next_instant(DueTimer *due) {
+static int next_instant(DueTimer *due, int64_t *ret) {
         DuePast past = {};
-        DueWork work;
+        DueWork work = {};
+        int r = find_work(due, &past, &work);
 
-        return find_work(due, &past, &work) == 0 ? work.at : 0;
+        if (r < 0 && r != -ENOENT)
+                return r;
+        *ret = work.at;
+        return 0;
 }
 
 static int plan(DueTimer *due) {
@@ -213,11 +217,9 @@ static int plan(DueTimer *due) {
         return r;
 }
 
-static void arm_timer(DueTimer *due) {
-        int64_t at = next_instant(due);
-
-        store_release(due->store);
-        if (due->failed)
+/* When it is not known what comes next, it is asked again, as after a failure. */
+static void arm_timer(DueTimer *due, bool known, int64_t at) {
+        if (due->failed || !known)
                 sd_event_source_set_time_relative(due->timer, RETRY_AFTER);
         else if (at && !due->clock->manual && !due->suspect)
                 sd_event_source_set_time(due->timer, (uint64_t)(at + AFTER));
@@ -230,10 +232,12 @@ static void arm_timer(DueTimer *due) {
 
 /* Falling behind is said once, and once that it is over. */
 static void judge_lag(DueTimer *due, int64_t now) {
-        int64_t at = next_instant(due),
-                limit = engine_policy(due->engine)->late_after * USEC_PER_SEC;
-        bool behind = at && now - at > limit;
+        int64_t at, limit = engine_policy(due->engine)->late_after * USEC_PER_SEC;
+        bool behind;
 
+        if (next_instant(due, &at) < 0)
+                return;
+        behind = at && now - at > limit;
         if (behind && !due->behind)
                 log_warning("catching up: the oldest event is %" PRId64 " s late",
                             (now - at) / USEC_PER_SEC);
@@ -284,14 +288,16 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 }
 
 void due_rearm(DueTimer *due) {
-        int64_t at;
+        int64_t at = 0;
+        int r;
 
         judge_again(due);
-        at = next_instant(due);
+        r = next_instant(due, &at);
         if (!due->suspect && !due->failed &&
             ((at && at < wall_clock_now(due->clock)) || notification_is_gathering(due->store)))
                 sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
-        arm_timer(due);
+        store_release(due->store);
+        arm_timer(due, r == 0, at);
 }
 
 void due_replan(DueTimer *due) {

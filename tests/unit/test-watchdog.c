@@ -24,7 +24,8 @@
 #include "kv-memory.c"
 #include "world.c"
 
-#define PERIOD 300000 /* of the watchdog, microseconds */
+#define PERIOD       300000  /* of the watchdog, microseconds */
+#define ASKED_WITHIN 3000000 /* so long an unknown deadline stays unknown, microseconds */
 
 static const Periodic *const no_periodics[] = { NULL };
 
@@ -208,6 +209,22 @@ static void test_one_bad_read(void **state) {
         assert_true(pings(stage) > 0);
 }
 
+/* What could not be read for once is asked again, and is not left lying until something else comes.
+ */
+static void test_deadline_unknown(void **state) {
+        Stage *stage = *state;
+        uint64_t turns;
+
+        turn_due(stage);
+        make_late(stage, 1);
+        turns = due_health(stage->due).turns;
+        store_release(stage->world.store);
+        memory_disk_fail(stage->disk, MEMORY_BEGIN, 1, -ENOMEM);
+        due_rearm(stage->due);
+        while (due_health(stage->due).turns == turns)
+                assert_true(sd_event_run(stage->due_event, ASKED_WITHIN) > 0);
+}
+
 static void test_standstill(void **state) {
         Stage *stage = *state;
 
@@ -348,6 +365,7 @@ int main(void) {
                 WITHOUT(test_not_wanted),
                 WITH(test_dead_store),
                 WITH(test_one_bad_read),
+                WITH(test_deadline_unknown),
                 WITH(test_standstill),
                 WITH(test_long_catching_up),
                 WITH(test_full_disk),
