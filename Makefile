@@ -224,6 +224,7 @@ run-check:
 	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash' \
 	  'failing allocations=$(PYTHON) -m unittest discover -s tests/sweep' \
 	  'model=$(PYTHON) -m unittest discover -s tests/model' \
+	  'days=$(PYTHON) -m unittest discover -s tests/days' \
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
 	  'rows of files=$(PYTHON) tests/test_rows.py' \

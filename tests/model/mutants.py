@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Shows that the random lives can fail: faults are planted in a copy of the daemon, one at a time, and
-each must be found.
+"""Shows that the random lives of tests/model and of tests/days can fail: faults are planted in a copy of the
+daemon, one at a time, and each must be found.
 
     mutants.py [WORD...]    those whose name has one of the words; all of them without
 
@@ -18,7 +18,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # What is wrong then, where, and the text that is replaced.
-MUTANTS = (
+OF_MODEL = (
     ("a rung is raised twice after a restart", "daemon/loop/fire.c",
      "        event->clock->level += 1 + event->missed;\n        event->clock->quiet = 0;",
      "        static bool again;\n\n        event->clock->level += again ? 1 + event->missed : 0;\n"
@@ -68,14 +68,33 @@ MUTANTS = (
     ("a reload is refused and holds all the same", "daemon/loop/preview.c",
      "rung_of(c, &clocks[i]) > (int64_t)ladder->n_rungs", "rung_of(c, &clocks[i]) > INT64_MAX - 1"),
 )
+OF_DAYS = (
+    ("an hour that comes twice counts once", "daemon/loop/calendar.c",
+     "int64_t end = zone_instant(calendar->zone, local, ZONE_LAST);",
+     "int64_t end = zone_instant(calendar->zone, local, ZONE_FIRST);"),
+    ("an event happens at the very instant", "daemon/runtime/due.c",
+     "if (r == 0 && work.at < now) {", "if (r == 0 && work.at <= now) {"),
+    ("what was slept through for a day is lost", "daemon/runtime/due.c",
+     "if (r == 0 && work.at < now) {",
+     "if (r == 0 && work.at < now && now - work.at < 86400 * USEC_PER_SEC) {"),
+    ("a late one is told by itself", "daemon/loop/escalation.c",
+     "e->fired_at - e->due_at > late_after ", "e->fired_at - e->due_at > 2 * late_after "),
+    ("a ticket's own time runs backwards", "daemon/loop/engine.c",
+     "MAX(step->now, step->item->changed_at)", "step->now"),
+    ("another policy holds from the last change on", "daemon/loop/clocks.c",
+     "MAX(version->timing_since, c->changed_at)", "c->changed_at"),
+    ("what was told is told again by another policy", "daemon/loop/timing.c",
+     "        if (clock->level < clock->told) {", "        if (false) {"),
+)
+MUTANTS = [("tests/model", *mutant) for mutant in OF_MODEL] + [("tests/days", *mutant) for mutant in OF_DAYS]
 
 
-def find(tree, environment):
-    """After how many steps, or None, and what was said."""
-    done = subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", "tests/model"],
+def find(tree, environment, suite):
+    """After how many steps or days, or None, and what was said."""
+    done = subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", suite],
                           cwd=tree, env=environment, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
-    found = re.search(r"^differs after (\d+) steps, in life \d+: (.*)", done.stdout, re.M)
+    found = re.search(r"differs after (\d+) \w+, in life \d+: (.*)", done.stdout)
     return (int(found[1]), found[2]) if found and done.returncode else (None, done.stdout[-300:])
 
 
@@ -85,7 +104,7 @@ def build(tree):
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def try_one(tree, environment, name, path, before, after):
+def try_one(tree, environment, suite, name, path, before, after):
     file = tree / path
     text = file.read_text("utf-8")
     if text.count(before) != 1:
@@ -94,17 +113,17 @@ def try_one(tree, environment, name, path, before, after):
     file.write_text(text.replace(before, after), "utf-8")
     try:
         build(tree)
-        steps, said = find(tree, environment)
+        steps, said = find(tree, environment, suite)
     finally:
         file.write_text(text, "utf-8")
-    print(f"{'NOT FOUND' if steps is None else f'found at step {steps:5}':<20} {name}: {said[:160]}",
+    print(f"{'NOT FOUND' if steps is None else f'found after {steps:5}':<20} {name}: {said[:160]}",
           flush=True)
     return steps is not None
 
 
 def main(words):
     chosen = [mutant for mutant in MUTANTS
-              if not words or any(word in mutant[0] for word in words)]
+              if not words or any(word in mutant[1] for word in words)]
     with tempfile.TemporaryDirectory(prefix="aftersales-mutants-") as directory:
         tree = pathlib.Path(directory) / "tree"
         subprocess.run(["git", "worktree", "add", "--quiet", "--detach", tree], cwd=ROOT, check=True)

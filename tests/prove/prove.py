@@ -79,6 +79,11 @@ PROOFS = (
           "SEED={seed}00000 SEEDS=5000 build/release/tests/test-simulation",
           r"(\d+) histories", ("daemon", "tests/unit"),
           r"(?P<events>\d+) events; \d+ commits, (?P<failed_commits>\d+) failed; (?P<crashes>\d+) crashes; (?P<jumps>\d+) jumps"),
+    Proof("days", "P5", 5000, "days",
+          unittest("days", "-k test_days", "SEED={seed}", "DAYS=500"),
+          r"(\d+) days:", DAEMON + ("tests/days", "tests/test_calendar.py"),
+          r"(?P<escalations>\d+) escalations, (?P<clocks_set>\d+) jumps, (?P<kills>\d+) kills, "
+          r"(?P<policies>\d+) policies, (?P<restarts>\d+) restarts, (?P<sleeps>\d+) sleeps"),
     Proof("the model", "P12", 100_000, "steps",
           unittest("model", "", "SEED={seed}", "EXAMPLES=100"),
           r"(\d+) steps in", DAEMON + ("tests/model",)),
