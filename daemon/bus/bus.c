@@ -268,9 +268,29 @@ static void receive_direct(Bus *bus, const BusInterface *interface, sd_bus_messa
                 handle_call(bus, interface, m, &peer->actor, peer->credentials.uid);
 }
 
+static void refuse_call(Bus *bus, const BusInterface *interface, sd_bus_message *m, int r,
+                        const char *busy) {
+        Refusal refusal;
+
+        if (r == -EBUSY)
+                refuse(&refusal, REFUSED_TRY_AGAIN, "%s; call again", busy);
+        else
+                bus_failure(r, interface->name, sd_bus_message_get_member(m), &refusal);
+        bus_answer_refusal(bus, m, &refusal);
+}
+
+/* Whether it is known who calls: else the call is refused, or comes again once that is known. */
+static bool find_caller(Bus *bus, const BusInterface *interface, sd_bus_message *m,
+                        Actor *ret_actor, uid_t *ret_uid) {
+        int r = identities_find(bus->identities, m, interface, ret_actor, ret_uid);
+
+        if (r < 0)
+                refuse_call(bus, interface, m, r, "too many callers at once");
+        return r == 0;
+}
+
 void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
         const Peer *peer = direct_find(bus->direct, m);
-        Refusal refusal;
         Actor actor;
         uid_t uid;
         int r;
@@ -282,16 +302,22 @@ void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
                 receive_direct(bus, interface, m, peer);
                 return;
         }
-        r = identities_find(bus->identities, m, interface, &actor, &uid);
-        if (r == 0)
-                handle_call(bus, interface, m, &actor, uid);
-        else if (r == -EBUSY) {
-                refuse(&refusal, REFUSED_TRY_AGAIN, "too many callers at once; call again");
-                bus_answer_refusal(bus, m, &refusal);
-        } else if (r < 0) {
-                bus_failure(r, interface->name, "identify", &refusal);
-                bus_answer_refusal(bus, m, &refusal);
-        }
+        if (!find_caller(bus, interface, m, &actor, &uid))
+                return;
+        r = turns_take(bus->turns, uid, interface, m);
+        if (r < 0)
+                refuse_call(bus, interface, m, r, "too many calls of yours wait");
+}
+
+/* Their permissions may have changed while it waited, and they may have ceased to read. */
+static void do_call(void *userdata, const void *subject, sd_bus_message *m) {
+        Bus *bus = userdata;
+        Actor actor;
+        uid_t uid;
+
+        if (!backlog_is_deaf(bus->backlog, sd_bus_message_get_sender(m)) &&
+            find_caller(bus, subject, m, &actor, &uid))
+                handle_call(bus, subject, m, &actor, uid);
 }
 
 static void on_identified(void *userdata, sd_bus_message *m, const void *subject) {
@@ -302,7 +328,7 @@ static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         BusRegistration *registration = userdata;
         Bus *bus = registration->bus;
 
-        if (!bus->talking)
+        if (!bus->talking && sd_bus_message_get_bus(m) != bus->bus) /* there turns.c reads on */
                 bus->talking = sd_bus_ref(sd_bus_message_get_bus(m));
         bus_receive(bus, registration->interface, m);
         return 1;
@@ -439,6 +465,8 @@ int bus_new(const BusOptions *options, Bus **ret) {
                 r = sd_bus_set_exit_on_disconnect(bus->bus, true);
         if (r >= 0)
                 r = backlog_new(bus->bus, &bus->backlog);
+        if (r >= 0)
+                r = turns_new(bus->bus, options->event, do_call, bus, &bus->turns);
         for (size_t i = 0; r >= 0 && bus_interfaces[i]; i++)
                 if (!bus_interfaces[i]->manual_clock || options->clock->manual)
                         r = add_registration(bus, bus_interfaces[i]);
@@ -495,6 +523,7 @@ Bus *bus_free(Bus *bus) {
         direct_free(bus->direct);
         subscribers_done(bus);
         backlog_free(bus->backlog);
+        turns_free(bus->turns);
         sd_bus_slot_unref(bus->time_source);
         identities_free(bus->identities);
         sd_bus_flush_close_unref(bus->bus);

@@ -8,6 +8,7 @@
 #include "bus/bus.h"
 #include "bus/fields.h"
 #include "bus/identity.h"
+#include "bus/turns.h"
 #include "loop/listing.h"
 #include "loop/register.h"
 #include "loop/request.h"
@@ -105,6 +106,7 @@ struct Bus {
         BusRegistration registrations[INTERFACES_MAX];
         size_t n_registrations;
         Backlog *backlog;
+        Turns *turns;
         struct Direct *direct; /* connections past the bus; NULL: there is no socket */
         Subscriber *subscribers;
         size_t n_subscribers;
@@ -132,7 +134,7 @@ int bus_register_all(Bus *bus, sd_bus *connection);
 /* One to which something could not be added is closed, never freed: libsystemd 252 aborts there. */
 void bus_leave(sd_bus *connection);
 
-/* Handles a call as soon as it is known who sent it. */
+/* Handles a call as soon as it is known who sent it and it is their turn. */
 void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m);
 
 /* Sends an answer, now or after the commit of what it may have seen. */

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "bus/turns.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aftersales/limits.h"
+#include "base/clock.h"
+#include "base/macro.h"
+#include "runtime/commit.h"
+
+/* So many calls are read before one is done. */
+#define READ_AT_ONCE 64
+/* Calls are done for so long before more are read. Microseconds. */
+#define DO_FOR 1000
+/* A larger call is done at once: many that wait must not fill the memory. */
+#define WAITING_BYTES_MAX (16 * 1024)
+/* Answers that the bus has not taken yet; with more, those to come would wait behind them. */
+#define UNSENT_MAX 4
+
+typedef struct Turn {
+        struct Turn *next;
+        const void *subject;
+        sd_bus_message *m;
+} Turn;
+
+/* Who has calls that wait. */
+typedef struct User {
+        struct User *next;
+        uid_t uid;
+        size_t n;
+        Turn *first, **end;
+} User;
+
+struct Turns {
+        sd_bus *bus;
+        TurnCome come;
+        void *userdata;
+        sd_event_source *work;  /* runs while there are calls that can be done */
+        sd_event_source *again; /* after anything else: the bus may have taken answers */
+        User *users, **end;     /* the first is next */
+};
+
+/* ---- how large a call is ---- */
+
+static int weigh_value(sd_bus_message *m, char type, const char *contents, size_t *bytes);
+
+/* -E2BIG: enough has been seen. */
+static int weigh(sd_bus_message *m, size_t *bytes) {
+        const char *contents;
+        char type;
+        int r;
+
+        while ((r = sd_bus_message_peek_type(m, &type, &contents)) > 0) {
+                r = weigh_value(m, type, contents, bytes);
+                if (r < 0)
+                        return r;
+                if (*bytes > WAITING_BYTES_MAX)
+                        return -E2BIG;
+        }
+        return r;
+}
+
+static int weigh_value(sd_bus_message *m, char type, const char *contents, size_t *bytes) {
+        const char *text;
+        const void *array;
+        size_t size;
+        int r;
+
+        *bytes += sizeof(uint64_t);
+        switch (type) {
+        case SD_BUS_TYPE_STRING:
+        case SD_BUS_TYPE_OBJECT_PATH:
+        case SD_BUS_TYPE_SIGNATURE:
+                r = sd_bus_message_read_basic(m, type, &text);
+                if (r > 0)
+                        *bytes += strlen(text);
+                return r;
+        case SD_BUS_TYPE_ARRAY:
+                if (contents[1] == '\0' && strchr("ynqiuxtd", contents[0])) {
+                        r = sd_bus_message_read_array(m, contents[0], &array, &size);
+                        if (r > 0)
+                                *bytes += size;
+                        return r;
+                }
+                break;
+        case SD_BUS_TYPE_VARIANT:
+        case SD_BUS_TYPE_STRUCT:
+        case SD_BUS_TYPE_DICT_ENTRY:
+                break;
+        default:
+                return sd_bus_message_skip(m, (char[]){ type, '\0' });
+        }
+        r = sd_bus_message_enter_container(m, type, contents);
+        if (r >= 0)
+                r = weigh(m, bytes);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static bool is_large(sd_bus_message *m) {
+        size_t bytes = 0;
+        bool large = weigh(m, &bytes) == -E2BIG;
+
+        sd_bus_message_rewind(m, true);
+        return large;
+}
+
+/* ---- in turn ---- */
+
+static void append_user(Turns *turns, User *user) {
+        user->next = NULL;
+        *turns->end = user;
+        turns->end = &user->next;
+}
+
+static User *find_user(Turns *turns, uid_t uid) {
+        User *user = turns->users;
+
+        while (user && user->uid != uid)
+                user = user->next;
+        if (user)
+                return user;
+        user = calloc(1, sizeof(*user));
+        if (!user)
+                return NULL;
+        user->uid = uid;
+        user->end = &user->first;
+        append_user(turns, user);
+        return user;
+}
+
+/* Takes the first call of the user whose turn it is, who stands behind all others then. */
+static Turn *next_turn(Turns *turns) {
+        User *user = turns->users;
+        Turn *turn = user->first;
+
+        turns->users = user->next;
+        if (!turns->users)
+                turns->end = &turns->users;
+        user->first = turn->next; /* the end is right as long as there are others */
+        if (--user->n > 0)
+                append_user(turns, user);
+        else
+                free(user);
+        return turn;
+}
+
+static void turn_free(Turn *turn) {
+        sd_bus_message_unref(turn->m);
+        free(turn);
+}
+
+static bool has_room(const Turns *turns) {
+        uint64_t unsent = 0;
+
+        return sd_bus_get_n_queued_write(turns->bus, &unsent) < 0 || unsent <= UNSENT_MAX;
+}
+
+/* Whatever has come, so that whoever waits can have a turn. */
+static void read_on(Turns *turns) {
+        for (unsigned n = 0; n < READ_AT_ONCE && sd_bus_process(turns->bus, NULL) > 0; n++)
+                ;
+}
+
+static void do_calls(Turns *turns) {
+        int64_t began = boot_clock_now(), now;
+
+        do {
+                Turn *turn = next_turn(turns);
+
+                turns->come(turns->userdata, turn->subject, turn->m);
+                turn_free(turn);
+                now = boot_clock_now();
+        } while (turns->users && has_room(turns) && now - began < DO_FOR);
+}
+
+static void wake(Turns *turns) {
+        sd_event_source_set_enabled(turns->work, turns->users && has_room(turns) ? SD_EVENT_ONESHOT
+                                                                                 : SD_EVENT_OFF);
+}
+
+static int on_work(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        Turns *turns = userdata;
+
+        read_on(turns);
+        if (turns->users && has_room(turns))
+                do_calls(turns);
+        wake(turns);
+        return 0;
+}
+
+static int on_again(sd_event_source *source _unused_, void *userdata) {
+        wake(userdata);
+        return 0;
+}
+
+int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m) {
+        Turn *turn;
+        User *user;
+
+        if (is_large(m)) {
+                turns->come(turns->userdata, subject, m);
+                return 0;
+        }
+        turn = calloc(1, sizeof(*turn));
+        if (!turn)
+                return -ENOMEM;
+        user = find_user(turns, uid);
+        if (!user || user->n == CALLS_WAITING_MAX) {
+                free(turn);
+                return user ? -EBUSY : -ENOMEM;
+        }
+        turn->subject = subject;
+        turn->m = sd_bus_message_ref(m);
+        *user->end = turn;
+        user->end = &turn->next;
+        user->n++;
+        wake(turns);
+        return 0;
+}
+
+/* ---- as an object ---- */
+
+int turns_new(sd_bus *bus, sd_event *event, TurnCome come, void *userdata, Turns **ret) {
+        Turns *turns = calloc(1, sizeof(*turns));
+        int r;
+
+        if (!turns)
+                return -ENOMEM;
+        *turns = (Turns){ .bus = bus, .come = come, .userdata = userdata, .end = &turns->users };
+        /* A timer whose time has always come: a deferred source would go before all other callers.
+         */
+        r = sd_event_add_time(event, &turns->work, CLOCK_MONOTONIC, 0, 1, on_work, turns);
+        if (r >= 0)
+                r = sd_event_source_set_priority(turns->work, PRIORITY_BUS);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(turns->work, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_post(event, &turns->again, on_again, turns);
+        if (r < 0) {
+                turns_free(turns);
+                return r;
+        }
+        *ret = turns;
+        return 0;
+}
+
+Turns *turns_free(Turns *turns) {
+        if (!turns)
+                return NULL;
+        while (turns->users)
+                turn_free(next_turn(turns));
+        sd_event_source_disable_unref(turns->work);
+        sd_event_source_disable_unref(turns->again);
+        free(turns);
+        return NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Whose turn it is. The bus hands over calls one behind the other, whoever sent them: in that order
+ * one who sends many would keep all others waiting. So what has come is read ahead, kept by user,
+ * and done in turn, a call of each. A user's own calls stay in order. */
+
+#include <sys/types.h>
+#include <systemd/sd-bus.h>
+
+typedef struct Turns Turns;
+
+/* Does a call whose turn has come. */
+typedef void (*TurnCome)(void *userdata, const void *subject, sd_bus_message *m);
+
+int turns_new(sd_bus *bus, sd_event *event, TurnCome come, void *userdata, Turns **ret);
+Turns *turns_free(Turns *turns);
+
+/* Keeps the call until it is its turn, or does it at once. 0, -ENOMEM, or -EBUSY: too many of that
+ * user wait already. */
+int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m);
