@@ -16,6 +16,9 @@
 #define AFTER 1
 /* After a failure, so long until the next try. */
 #define RETRY_AFTER (1 * USEC_PER_SEC)
+/* Callers come first, but for so long only while something is due. */
+#define PATIENCE          100000 /* microseconds */
+#define PATIENCE_ACCURACY 1000
 /* While the clock is suspected, so long between two questions. */
 #define ASK_AFTER (60 * USEC_PER_SEC)
 
@@ -27,6 +30,7 @@ struct DueTimer {
         const Periodic *const *periodics;
         sd_event_source *timer; /* armed at the next instant */
         sd_event_source *slice; /* runs while there is a backlog */
+        sd_event_source *waits; /* runs it when callers have come first for too long */
         sd_event_source *watch; /* the wall clock was set */
         sd_event_source *again; /* asks once more whether the clock is right */
         AskTimeSource ask;      /* or NULL */
@@ -40,6 +44,15 @@ struct DueTimer {
         bool behind;    /* the oldest event is late */
         uint64_t turns; /* see DueHealth */
 };
+
+static void wake_slice(DueTimer *due) {
+        int on;
+
+        sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        if (sd_event_source_get_enabled(due->waits, &on) >= 0 && on == SD_EVENT_OFF &&
+            sd_event_source_set_time_relative(due->waits, PATIENCE) >= 0)
+                sd_event_source_set_enabled(due->waits, SD_EVENT_ONESHOT);
+}
 
 /* ---- is the clock to be believed? ---- */
 
@@ -253,6 +266,7 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
         unsigned done = 0;
         int r;
 
+        sd_event_source_set_enabled(due->waits, SD_EVENT_OFF);
         judge_clock(due);
         if (due->suspect)
                 return 0;
@@ -280,10 +294,20 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
         return 0;
 }
 
+static int on_waited(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        DueTimer *due = userdata;
+        int on;
+
+        if (sd_event_source_get_enabled(due->slice, &on) < 0 || on == SD_EVENT_OFF)
+                return 0;
+        sd_event_source_set_enabled(due->slice, SD_EVENT_OFF);
+        return on_slice(due->slice, due);
+}
+
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         DueTimer *due = userdata;
 
-        sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        wake_slice(due);
         return 0;
 }
 
@@ -295,7 +319,7 @@ void due_rearm(DueTimer *due) {
         r = next_instant(due, &at);
         if (!due->suspect && !due->failed &&
             ((at && at < wall_clock_now(due->clock)) || notification_is_gathering(due->store)))
-                sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+                wake_slice(due);
         store_release(due->store);
         arm_timer(due, r == 0, at);
 }
@@ -305,7 +329,7 @@ void due_replan(DueTimer *due) {
         if (!due->suspect && plan(due) == 0) /* else the next slice tries again */
                 committer_touch(due->committer);
         due_rearm(due);
-        sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        wake_slice(due);
 }
 
 static void on_commit(void *userdata, int result) {
@@ -389,7 +413,7 @@ void due_accept_clock(DueTimer *due) {
         due->seen_boot = boot_clock_now();
         store_note_time(due->store, due->seen_wall);
         due->planned = false;
-        sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+        wake_slice(due);
 }
 
 int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
@@ -444,13 +468,18 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
                            .seen_boot = boot_clock_now() };
         r = sd_event_add_time(event, &due->timer, CLOCK_REALTIME, UINT64_MAX, 1, on_timer, due);
         if (r >= 0)
-                r = sd_event_source_set_priority(due->timer, PRIORITY_DUE);
+                r = sd_event_source_set_priority(due->timer, PRIORITY_HEALTH); /* wakes only */
         if (r >= 0)
                 r = sd_event_add_defer(event, &due->slice, on_slice, due);
         if (r >= 0)
                 r = sd_event_source_set_priority(due->slice, PRIORITY_DUE);
         if (r >= 0)
-                r = sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
+                r = sd_event_add_time(event, &due->waits, CLOCK_MONOTONIC, UINT64_MAX,
+                                      PATIENCE_ACCURACY, on_waited, due);
+        if (r >= 0)
+                r = sd_event_source_set_priority(due->waits, PRIORITY_HEALTH);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(due->waits, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_add_time(event, &due->again, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_SEC,
                                       on_again, due);
@@ -467,6 +496,7 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
         judge_clock(due);
         if (!due->suspect && plan(due) == 0)
                 committer_commit(committer);
+        wake_slice(due);
         *ret = due;
         return 0;
 }
@@ -476,6 +506,7 @@ DueTimer *due_free(DueTimer *due) {
                 return NULL;
         sd_event_source_disable_unref(due->timer);
         sd_event_source_disable_unref(due->slice);
+        sd_event_source_disable_unref(due->waits);
         sd_event_source_disable_unref(due->watch);
         sd_event_source_disable_unref(due->again);
         if (due->watch_fd >= 0)
