@@ -6,8 +6,8 @@
  *
  *      crash work DIRECTORY HISTORY
  *              lives that history of a store, and tells how many changes there are then
- *      crash judge CHANGES LOG HISTORY [MUTANT]
- *              CHANGES: so many there were before it was recorded
+ *      crash judge DIRECTORY CHANGES LOG HISTORY [MUTANT]
+ *              CHANGES: so many there were before it was recorded; the directory is to work in
  *      crash states DIRECTORY LIMIT PART LOG [MUTANT]
  *              puts states into the directory, one after the other, and tells "NUMBER ACKNOWLEDGED"
  *              of each; goes on when a line is read, ends when none comes. About LIMIT of each
@@ -360,20 +360,17 @@ static bool judge_store(void *userdata, const DiskState *state) {
         return true;
 }
 
-static int judge_log(uint64_t before, const char *log, const char *name, const char *mutant) {
-        char scratch[] = "/dev/shm/crash-XXXXXX";
-        Judge judge = { .scratch = mkdtemp(scratch), .before = before, .is_mutant = mutant };
+static int judge_log(const char *scratch, uint64_t before, const char *log, const char *name,
+                     const char *mutant) {
+        Judge judge = { .scratch = scratch, .before = before, .is_mutant = mutant };
         DiskCounts counts = {};
 
-        assert(judge.scratch);
         disk_replay(&(DiskOptions){ .log = log,
                                     .seed = seed,
                                     .mutant = mutant,
                                     .judge = judge_store,
                                     .userdata = &judge },
                     &counts);
-        clear(scratch);
-        rmdir(scratch);
         printf("%s%s%s: %" PRIu64 " states, %" PRIu64 " different, %" PRIu64 " lost, %" PRIu64
                " torn, %" PRIu64 " that cannot be opened\n",
                name, mutant ? " without waiting for " : "", mutant ? mutant : "", counts.states,
@@ -445,13 +442,13 @@ int main(int argc, char *argv[]) {
         seed = getenv("SEED") ? to_number(getenv("SEED")) : 0;
         if (argc == 4 && STREQ(argv[1], "work"))
                 return work(argv[2], argv[3]);
-        if (argc >= 5 && argc <= 6 && STREQ(argv[1], "judge"))
-                return judge_log(to_number(argv[2]), argv[3], argv[4], argv[5]);
+        if (argc >= 6 && argc <= 7 && STREQ(argv[1], "judge"))
+                return judge_log(argv[2], to_number(argv[3]), argv[4], argv[5], argv[6]);
         if (argc >= 6 && argc <= 7 && STREQ(argv[1], "states"))
                 return offer_states(argv[2], to_number(argv[3]), to_number(argv[4]), argv[5],
                                     argv[6]);
         fprintf(stderr,
-                "usage: crash work DIRECTORY HISTORY | judge CHANGES LOG HISTORY [MUTANT] | "
+                "usage: crash work DIRECTORY HISTORY | judge DIRECTORY CHANGES LOG HISTORY [MUTANT] | "
                 "states DIRECTORY LIMIT PART LOG [MUTANT]\n");
         return 64;
 }

@@ -39,8 +39,10 @@ class Crash(unittest.TestCase):
         log = self.directory / "log"
         self.work(history, LD_PRELOAD=str(BUILD / "tests/recorder.so"),
                   CRASH_DIRECTORY=str(self.state), CRASH_LOG=str(log))
-        done = subprocess.run([BUILD / "tests/crash", "judge", changes, log, history, *mutant],
-                              capture_output=True, text=True, timeout=LIMIT, check=False)
+        with tempfile.TemporaryDirectory(prefix="crash-", dir="/dev/shm") as scratch:
+            done = subprocess.run([BUILD / "tests/crash", "judge", scratch, changes, log, history,
+                                   *mutant], capture_output=True, text=True, timeout=LIMIT,
+                                  check=False)
         return done.returncode, done.stdout, done.stderr
 
     def test_all_is_there(self):
