@@ -229,7 +229,8 @@ run-check:
 	  $(foreach t,$(THREADED),'unit tsan $(notdir $(t))=env SEEDS=50 $(t)') \
 	  'fuzz=$(PYTHON) -m unittest discover -s tests/fuzz' \
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
-	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash' \
+	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash -p test_crash.py' \
+	  'power cuts under the program=$(PYTHON) -m unittest discover -s tests/crash -p test_programs.py' \
 	  'failing allocations=$(PYTHON) -m unittest discover -s tests/sweep' \
 	  'model=$(PYTHON) -m unittest discover -s tests/model' \
 	  'days=$(PYTHON) -m unittest discover -s tests/days' \
