@@ -243,6 +243,8 @@ run-check:
 	  'bus past the bus=env DIRECT=1 $(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus over dbus-broker=env BUS=dbus-broker $(PYTHON) -m unittest discover -s tests/bus' \
 	  'service=$(PYTHON) -m unittest discover -s tests/service' \
+	  '!floods=$(PYTHON) -m unittest discover -s tests/floods' \
+	  '!floods over dbus-broker=env BUS=dbus-broker $(PYTHON) -m unittest discover -s tests/floods' \
 	  '!scale=$(PYTHON) -m unittest discover -s tests/scale' \
 	  'demo=bash tests/replay/demo.sh' \
 	  'demo boston311=$(if $(BOSTON),env DATA=$(BOSTON) bash tests/replay/demo.sh,echo skipped: no boston311 data here)' \
