@@ -36,7 +36,7 @@ P99_MAX, SLOWEST_MAX = 3, 10
 # Of the median to what it is without a flood, and what that takes by itself of processors and of the bus; less when
 # the flood keeps to what a bus allows.
 RATIO_MAX, SHARE, SHARE_OF_WINDOW = 20, 1, 0.25
-ESCALATED_WITHIN = 10  # seconds
+ESCALATED_WITHIN, CALM_WITHIN = 10, 120  # seconds
 # That the daemon may take for itself. A message stands twice in its memory while it is read.
 BYTES_MAX = 64 << 20
 LARGE_BYTES_MAX = {"bus": 128 << 20, "direct": 2 * CONNECTIONS * LARGE_DIRECT}
@@ -125,7 +125,7 @@ class Floods(unittest.TestCase):
         return latencies.slowest() < SHARE_OF_WINDOW
 
     def check(self, kind, way, seconds):
-        wait_for(self.is_calm, "the end of the flood before")
+        wait_for(self.is_calm, "the end of the flood before", CALM_WITHIN)
         calm, _ = self.measure(seconds * CALM)
         with self.flooded(kind, way):
             latencies, most = self.measure(seconds)
