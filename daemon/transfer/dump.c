@@ -6,7 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "aftersales/limits.h"
 #include "base/digest.h"
+#include "base/text.h"
 #include "store/journal.h"
 #include "store/load.h"
 #include "transfer/record-json.h"
@@ -254,6 +256,8 @@ static int read_digest(Load *load, json_object *line, const char *name, Digest *
 }
 
 static int read_numbers(Load *load, json_object *next) {
+        char clean[NAME_MAX_BYTES];
+
         if (!json_object_is_type(next, json_type_object))
                 return refuse_line(load, "next: here belongs an object of numbers");
         json_object_object_foreach(next, name, value) {
@@ -262,8 +266,8 @@ static int read_numbers(Load *load, json_object *next) {
                 if (!table || !table->numbered || !json_object_is_type(value, json_type_int) ||
                     json_object_get_uint64(value) == 0)
                         return refuse(&load->refusal, REFUSED_INVALID_VALUE,
-                                      "next: %.64s is no table with numbers, or its number is none",
-                                      name);
+                                      "next: %s is no table with numbers, or its number is none",
+                                      text_escape(name, clean, sizeof(clean)));
                 store_load_number(load->store, table, json_object_get_uint64(value));
         }
         return 0;
@@ -319,11 +323,13 @@ static int tell_failure(Load *load, int r) {
 static int read_record(Load *load, json_object *line, const char *name) {
         const Table *table = find_table(load, name);
         RecordSpace record = {};
+        char clean[NAME_MAX_BYTES];
         int r;
 
         if (!table)
                 return refuse(&load->refusal, REFUSED_INVALID_VALUE,
-                              "table: there is none named %.64s", name);
+                              "table: there is none named %s",
+                              text_escape(name, clean, sizeof(clean)));
         r = record_from_json(table->type, json_object_object_get(line, "record"), &record,
                              &load->refusal);
         if (r == 0)

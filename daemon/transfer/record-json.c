@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aftersales/limits.h"
+#include "base/text.h"
 #include "transfer/value.h"
 
 static const char unknown_name[] = "_unknown";
@@ -254,17 +256,22 @@ static int read_unknown(json_object *value, Record *record, Refusal *refusal) {
         return 0;
 }
 
+static int refuse_name(const RecordType *type, const char *name, Refusal *refusal) {
+        char clean[NAME_MAX_BYTES];
+
+        return refuse(refusal, REFUSED_INVALID_VALUE, "%s: a %s has no such field",
+                      text_escape(name, clean, sizeof(clean)), type->name);
+}
+
 int record_from_json(const RecordType *type, json_object *object, void *record, Refusal *refusal) {
         if (!json_object_is_type(object, json_type_object))
                 return refuse(refusal, REFUSED_INVALID_VALUE, "here belongs an object, a %s",
                               type->name);
         json_object_object_foreach(object, name, value) {
                 const Field *field = record_field(type, name, NULL);
-                int r = field ? read_field(field, value, record, refusal)
-                        : STREQ(name, unknown_name)
-                                ? read_unknown(value, record, refusal)
-                                : refuse(refusal, REFUSED_INVALID_VALUE,
-                                         "%.64s: a %s has no such field", name, type->name);
+                int r = field                       ? read_field(field, value, record, refusal)
+                        : STREQ(name, unknown_name) ? read_unknown(value, record, refusal)
+                                                    : refuse_name(type, name, refusal);
 
                 if (r != 0)
                         return r;

@@ -238,7 +238,8 @@ class Refused(DumpTest):
                 ({"revision": "3"}, "revision: here belongs a whole number"),
                 ({"overdue": 1}, "overdue: here belongs true"),
                 ({"_unknown": "0g"}, "_unknown: here belong bytes"),
-                ({"shoe_size": 41}, "shoe_size: a ticket has no such field")):
+                ({"shoe_size": 41}, "shoe_size: a ticket has no such field"),
+                ({"\x1b[2J": 41}, r"\x1b[2J: a ticket has no such field")):
             changed = [dict(row) for row in rows]
             changed[at] = {"table": "ticket", "record": {**ticket["record"], **change}}
             write_rows(self.path, changed)
