@@ -14,7 +14,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGETS = sorted(path.stem for path in ROOT.glob("tests/fuzz/fuzz-*.c"))
-RUNS = {"fuzz-bus": 2000, "fuzz-config": 10000, "fuzz-calendar": 3000, "fuzz-log": 10000}
+RUNS = {"fuzz-bus": 2000, "fuzz-config": 10000, "fuzz-calendar": 3000, "fuzz-log": 10000, "fuzz-dump": 5000}
 RUNS_OF_OTHERS = 20000
 
 

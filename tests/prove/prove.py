@@ -109,6 +109,7 @@ PROOFS = (
     fuzz("fuzz-rows", 1_000_000, "daemon/transfer"),
     fuzz("fuzz-config", 500_000, "daemon/config", "daemon/base", "daemon/loop", "daemon/bus"),
     fuzz("fuzz-log", 300_000, "daemon/store", "daemon/base"),
+    fuzz("fuzz-dump", 200_000, "daemon/transfer", "daemon/store", "daemon/record"),
     fuzz("fuzz-calendar", 200_000, "daemon/base", "daemon/loop"),
 )
 
