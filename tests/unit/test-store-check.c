@@ -435,6 +435,44 @@ static void test_change_of_damaged(void **state) {
         assert_int_equal(shelf_group(shelf, ITEM(3)), 3);
 }
 
+/* A page that tells of one entry less than it has: no walk meets that. LMDB's pages begin with
+ * their number, then flags at 10 and at 12 the end of the offsets of its entries, two bytes each.
+ */
+static void forget_entry(uint8_t *page) {
+        uint16_t flags, lower;
+
+        memcpy(&flags, page + 10, sizeof(flags));
+        memcpy(&lower, page + 12, sizeof(lower));
+        if (flags & 0x02) /* a leaf */
+                lower = (uint16_t)(lower - sizeof(lower));
+        memcpy(page + 12, &lower, sizeof(lower));
+}
+
+static void test_lost_entry(void **state) {
+        uint8_t page[4096];
+        char path[128], *faults;
+        Shelf *shelf = *state;
+        FILE *file;
+
+        fill(shelf);
+        shelf_close(shelf);
+        file = fopen(shelf_path(shelf, "state.mdb", path), "r+e");
+        assert_non_null(file);
+        while (fread(page, sizeof(page), 1, file) == 1) {
+                if (!memmem(page, sizeof(page), "red w3", 6))
+                        continue;
+                forget_entry(page);
+                assert_int_equal(fseek(file, -(long)sizeof(page), SEEK_CUR), 0);
+                assert_int_equal(fwrite(page, sizeof(page), 1, file), 1);
+                assert_int_equal(fflush(file), 0);
+        }
+        assert_int_equal(fclose(file), 0);
+        shelf_open(shelf);
+        faults = shelf_check(shelf);
+        assert_non_null(strstr(faults, "item: 5 records are counted, 4 are found\n"));
+        free(faults);
+}
+
 /* Every bit of every record in the file, one at a time: never another record, never a crash. */
 static void test_any_bit(void **state) {
         Shelf *shelf = *state;
@@ -464,9 +502,10 @@ static void test_any_bit(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_faults),   ON_LMDB(test_damaged_record),
-                ON_LMDB(test_misplaced_record),  ON_LMDB(test_misread_entry),
-                ON_LMDB(test_change_of_damaged), ON_LMDB(test_any_bit),
+                cmocka_unit_test(test_faults),  ON_LMDB(test_damaged_record),
+                ON_LMDB(test_misplaced_record), ON_LMDB(test_lost_entry),
+                ON_LMDB(test_misread_entry),    ON_LMDB(test_change_of_damaged),
+                ON_LMDB(test_any_bit),
         };
 
         return cmocka_run_group_tests_name("store-check", tests, NULL, NULL);
