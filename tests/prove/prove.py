@@ -100,7 +100,7 @@ PROOFS = (
     Proof("flipped bits, in process", "P13", 1_000_000, "flips",
           "SEED={seed}00000 FLIPS=20000 build/release/tests/test-flip",
           r"(\d+) flips in a store", ("daemon", "tests/unit"),
-          r"structure: (?P<signals_of_LMDB>\d+) ended by a signal"),
+          r"(?:structure|key): (?P<signals_of_LMDB>\d+) ended by a signal"),
     floods("dbus-daemon"),
     floods("dbus-broker"),
     fuzz("fuzz-bus", 50_000, "daemon", "include", "conf"),
