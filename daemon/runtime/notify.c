@@ -19,6 +19,7 @@ struct StatusLine {
         DueTimer *due;
         sd_event_source *timer; /* NULL: nobody listens */
         char said[LINE_MAX_BYTES];
+        bool unheard; /* that it serves could not be said */
 };
 
 void notify_stopping(void) {
@@ -89,11 +90,11 @@ static void compose(StatusLine *line, char ret[static LINE_MAX_BYTES]) {
 }
 
 /* Takes no memory: without READY=1 the start would be held to have failed. */
-static void say(const char *what, const char *text) {
+static int say(const char *what, const char *text) {
         char message[LINE_MAX_BYTES + 32];
 
         snprintf(message, sizeof(message), "%s%s", what, text);
-        sd_notify(false, message);
+        return MIN(sd_notify(false, message), 0);
 }
 
 static void refresh(StatusLine *line) {
@@ -106,7 +107,12 @@ static void refresh(StatusLine *line) {
 }
 
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
-        refresh(userdata);
+        StatusLine *line = userdata;
+
+        if (line->unheard)
+                status_line_ready(line);
+        else
+                refresh(line);
         return 0;
 }
 
@@ -116,21 +122,26 @@ static bool is_armed(const StatusLine *line) {
         return sd_event_source_get_enabled(line->timer, &enabled) >= 0 && enabled != SD_EVENT_OFF;
 }
 
+static void arm(StatusLine *line) {
+        sd_event_source_set_time_relative(line->timer, STATUS_INTERVAL);
+        sd_event_source_set_enabled(line->timer, SD_EVENT_ONESHOT);
+}
+
 /* Not at once: a busy service says it once for many commits. */
 static void on_commit(void *userdata, int result _unused_) {
         StatusLine *line = userdata;
 
-        if (is_armed(line))
-                return;
-        sd_event_source_set_time_relative(line->timer, STATUS_INTERVAL);
-        sd_event_source_set_enabled(line->timer, SD_EVENT_ONESHOT);
+        if (!is_armed(line))
+                arm(line);
 }
 
 void status_line_ready(StatusLine *line) {
         if (!line->timer)
                 return;
         compose(line, line->said);
-        say("READY=1\nSTATUS=", line->said);
+        line->unheard = say("READY=1\nSTATUS=", line->said) < 0;
+        if (line->unheard)
+                arm(line);
 }
 
 void status_line_refresh(StatusLine *line) {

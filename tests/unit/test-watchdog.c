@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -209,6 +210,21 @@ static void test_one_bad_read(void **state) {
         assert_true(pings(stage) > 0);
 }
 
+/* Without a descriptor nobody hears that it serves: it says so again. */
+static void test_ready_unheard(void **state) {
+        Stage *stage = *state;
+        struct rlimit usual, none;
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+        none = (struct rlimit){ .rlim_cur = 0, .rlim_max = usual.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        status_line_ready(stage->status);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        assert_int_equal(received(stage, "READY=1", NULL, 0), 0);
+        turn(stage, 2 * STATUS_INTERVAL);
+        assert_int_equal(received(stage, "READY=1", NULL, 0), 1);
+}
+
 /* What could not be read for once is asked again, and is not left lying until something else comes.
  */
 static void test_deadline_unknown(void **state) {
@@ -365,6 +381,7 @@ int main(void) {
                 WITHOUT(test_not_wanted),
                 WITH(test_dead_store),
                 WITH(test_one_bad_read),
+                WITHOUT(test_ready_unheard),
                 WITH(test_deadline_unknown),
                 WITH(test_standstill),
                 WITH(test_long_catching_up),
