@@ -356,11 +356,12 @@ static void collect(Trial *trial) {
 }
 
 static void finish(Trial *trial, int r) {
-        Store *store = trial->shelf->store;
+        Store *store;
         Ledger maybe;
         int commit;
 
         collect(trial);
+        store = trial->shelf->store;
         maybe = trial->open;
         commit = trial->beside && rng_one_in(&trial->rng, 2) ? store_begin_commit(store)
                                                              : store_commit(store);
