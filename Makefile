@@ -6,7 +6,7 @@
 #   make check      every test; the last line is "N passed, N failed"
 #   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
 #   make prove      the long proofs, for MINUTES=60; docs/proof.md
-#   make sweep      every allocation of the start and of every method fails; goes on where it was cut short
+#   make sweep      every allocation and system call of the start and of every method fails; goes on where it was cut short
 #   make asan       the tests under AddressSanitizer and UBSan
 #   make bench      figures (SIZE=tickets, BENCH_DIR=where bases are kept); make figures puts them into docs
 #   make man        writes the manual pages anew
@@ -231,7 +231,7 @@ run-check:
 	  'faults=$(PYTHON) -m unittest discover -s tests/faults' \
 	  'power cuts=$(PYTHON) -m unittest discover -s tests/crash -p test_crash.py' \
 	  'power cuts under the program=$(PYTHON) -m unittest discover -s tests/crash -p test_programs.py' \
-	  'failing allocations=$(PYTHON) -m unittest discover -s tests/sweep' \
+	  'failing allocations and system calls=$(PYTHON) -m unittest discover -s tests/sweep' \
 	  'model=$(PYTHON) -m unittest discover -s tests/model' \
 	  'days=$(PYTHON) -m unittest discover -s tests/days' \
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \

@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every allocation fails once, and every later one with it: what is said to the caller is true,
-nobody waits for ever, nothing acknowledged is lost, and no signal ends the daemon.
+"""Every allocation fails once, and every later one with it; every system call fails once, with each
+error that it may have: what is said to the caller is true, nobody waits for ever, nothing
+acknowledged is lost, and no signal ends the daemon.
 
-    sweep.py [METHOD...]    all methods and the start, or those named (Tickets.Create, start, ...)
+    sweep.py [METHOD...]    all methods and the start, or those named (Tickets.Create, start.first)
 
 A failure leaves the place of the failing allocation in the report (addr2line finds the line).
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import mmap
@@ -24,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+import typing
 import xml.etree.ElementTree
 
 from jeepney import DBusErrorResponse
@@ -41,10 +44,21 @@ CLOCK = at("2026-03-02 09:00")
 LIMIT = 10  # seconds within which a call is answered, or the daemon has ended
 SHORTAGE = 0.25  # seconds that memory stays short when nobody answers
 NEVER = 1 << 40
-LAYOUT = struct.Struct("=5Q")  # tests/sweep/failing.c
-MODES = {"once": 0, "sticky": 1}
+LAYOUT = struct.Struct("=6Q")  # tests/sweep/failing.c
+
+
+class Mode(typing.NamedTuple):
+    sticky: bool = False  # all later ones fail, too
+    error: int = 0  # of a system call; 0: of an allocation
+
+
+ALLOCATIONS = {"once": Mode(), "sticky": Mode(sticky=True)}
+CALLS = {name: Mode(error=getattr(errno, name))
+         for name in ("EIO", "ENOSPC", "EMFILE", "ENOMEM", "EACCES")}
+MODES = ALLOCATIONS | CALLS
 # What a caller may hear: the daemon's own, libsystemd's for it, and the bus's when the daemon ends.
 ERRORS = {"TryAgain", "org.freedesktop.DBus.Error.NoMemory", "org.freedesktop.DBus.Error.NoReply"}
+CALL_ERRORS = ERRORS | {"StorageFull", "Internal"}
 ENDED = "org.freedesktop.DBus.Error.NoReply"
 # After whose error the journal may have grown: by what the daemon does beside.
 BESIDE = {("Policy", "Reload"), ("Clock", "Advance"), ("Clock", "Jump"), ("Transfer", "Import")}
@@ -61,10 +75,12 @@ DIRECT_CALLER = ("caller", "direct")
 # Libraries that end the process themselves, at its start, when nothing is served yet; the service
 # manager starts it again. glibc 2.36, when it reads nsswitch.conf for the first time; libgcrypt
 # 1.10, when it is initialised.
+LOADER_GAVE_UP = 127  # an exit status
 KNOWN_ABORTS = (r"nss_database\.c:\d+: nss_database_reload_1: Assertion",
                 r"libc\.so\.6\(__nss_database_get",
                 r"FATAL: error reading .*fips_enabled' in libgcrypt",
-                r"Fatal error: Cannot allocate memory")
+                r"Fatal error: Cannot allocate memory",
+                r"cannot allocate memory for thread-local data: ABORT")
 
 
 class Failure(Exception):
@@ -79,8 +95,8 @@ class Control:
         with path.open("r+b") as file:
             self.map = mmap.mmap(file.fileno(), LAYOUT.size)
 
-    def arm(self, n, sticky):
-        self.map[:] = LAYOUT.pack(0, sticky, 0, 0, 1)
+    def arm(self, n, mode):
+        self.map[:] = LAYOUT.pack(0, mode.sticky, 0, 0, 1, mode.error)
         self.map[:8] = struct.pack("=Q", n)
 
     def disarm(self):
@@ -160,7 +176,7 @@ def failure(text, service, offset):
 
 def is_known_abort(service, log):
     """Of one that has not served yet."""
-    return (service.daemon.returncode in (-signal.SIGABRT, -signal.SIGSEGV) and
+    return (service.daemon.returncode in (-signal.SIGABRT, -signal.SIGSEGV, LOADER_GAVE_UP) and
             "serving" not in log and any(re.search(text, log) for text in KNOWN_ABORTS))
 
 
@@ -202,12 +218,12 @@ class StartSweep:
         self.client.create(**TICKET)
         self.acknowledged = self.client.status()["sequence"]
 
-    def start_armed(self, n, sticky, offset):
+    def start_armed(self, n, mode, offset):
         """Whether it serves."""
         if self.what == "first":
             shutil.rmtree(self.service.state, ignore_errors=True)
             self.acknowledged = 0
-        self.service.control.arm(n, sticky)
+        self.service.control.arm(n, mode)
         try:
             self.service.start(CLOCK)
             self.service.control.settle(0.005)
@@ -219,10 +235,10 @@ class StartSweep:
             return False
         return True
 
-    def stop_armed(self, n, sticky, offset):
+    def stop_armed(self, n, mode, offset):
         self.service.start(CLOCK)
         self.note()
-        self.service.control.arm(n, sticky)
+        self.service.control.arm(n, mode)
         status = end_process(self.service.daemon, signal.SIGTERM)
         self.service.control.disarm()
         if status:
@@ -348,14 +364,14 @@ class MethodSweep:
                 answer = client.answer(message)
                 return [] if answer is None else answer
 
-    def call_armed(self, n, sticky):
+    def call_armed(self, n, mode):
         control = self.service.control
         message = self.message()
         client = self.caller()
-        control.arm(n, sticky)
+        control.arm(n, mode)
         serial = client.post(message)
-        answer = self.receive(client, serial, SHORTAGE if sticky else LIMIT)
-        if answer is None and sticky:
+        answer = self.receive(client, serial, SHORTAGE if mode.sticky else LIMIT)
+        if answer is None and mode.sticky:
             control.disarm()
             answer = self.receive(client, serial, LIMIT)
         elif not isinstance(answer, BusError) or answer.name != ENDED:
@@ -365,10 +381,10 @@ class MethodSweep:
             raise Failure("the call was not answered, and the daemon has not ended")
         return answer
 
-    def judge(self, answer, before, offset):
+    def judge(self, answer, mode, before, offset):
         """Whether the daemon has ended."""
         if isinstance(answer, BusError):
-            if answer.name not in ERRORS:
+            if answer.name not in (CALL_ERRORS if mode.error else ERRORS):
                 raise Failure(f"the caller heard {answer}")
             self.refused += 1
         else:
@@ -421,7 +437,7 @@ class MethodSweep:
         try:
             answer = self.call_armed(n, MODES[mode])
             failed = self.service.control.failed() > 0
-            self.judge(answer, before, offset)
+            self.judge(answer, MODES[mode], before, offset)
             self.again(answer)
         except (Failure, AssertionError, BusError, subprocess.TimeoutExpired) as e:
             raise failure(f"{'.'.join(self.name)} {mode} {n}: {e}", self.service, offset) from e
@@ -465,10 +481,10 @@ class DirectCallerSweep(MethodSweep):
     def __init__(self):
         super().__init__("Manager", "Status")
 
-    def call_armed(self, n, sticky):
+    def call_armed(self, n, mode):
         control = self.service.control
-        end = threading.Timer(SHORTAGE if sticky else LIMIT, control.disarm)
-        control.arm(n, sticky)
+        end = threading.Timer(SHORTAGE if mode.sticky else LIMIT, control.disarm)
+        control.arm(n, mode)
         end.start()
         try:
             answer = self.call_once()
@@ -511,12 +527,12 @@ def all_methods():
         return offered(service)
 
 
-def sweep_all(name, step=1):
+def sweep_all(name, modes=tuple(MODES), step=1):
     """The sweep, ended, with its counts."""
     # Without any memory libsystemd cannot even close a connection: it stays, and has no answers.
-    modes = ("once",) if name == DIRECT_CALLER else MODES
+    without = {"sticky"} if name == DIRECT_CALLER else set()
     with make_sweep(name) as sweep:
-        for mode in modes:
+        for mode in [mode for mode in modes if mode not in without]:
             sweep.sweep(mode, step)
         sweep.assert_clean()
         return sweep
@@ -571,7 +587,7 @@ def main(arguments):
             continue
         for what in COUNTS:
             total[what] += counts[what]
-    print(f"{total['injected']} failed allocations in {len(names)} sweeps: {total['answered']} calls "
+    print(f"{total['injected']} failures in {len(names)} sweeps: {total['answered']} calls "
           f"and starts went well, {total['refused']} were refused, {total['ended']} orderly ends; "
           f"{len(bad)} sweeps with a fault {' '.join(bad)}")
     return 1 if bad else 0
