@@ -91,6 +91,10 @@ PROOFS = (
           r"(\d+) days:", DAEMON + ("tests/days", "tests/test_calendar.py"),
           r"(?P<escalations>\d+) escalations, (?P<clocks_set>\d+) jumps, (?P<kills>\d+) kills, "
           r"(?P<policies>\d+) policies, (?P<restarts>\d+) restarts, (?P<sleeps>\d+) sleeps"),
+    Proof("failing allocations and system calls", "P8", 30_000, "injections",
+          f"{PYTHON} tests/sweep/sweep.py {{seed}}",
+          r"(\d+) failures in", DAEMON + ("tests/sweep",),
+          r"(?P<refused>\d+) were refused, (?P<orderly_ends>\d+) orderly ends"),
     Proof("the model", "P12", 100_000, "steps",
           unittest("model", "", "SEED={seed}", "EXAMPLES=100"),
           r"(\d+) steps in", DAEMON + ("tests/model",)),

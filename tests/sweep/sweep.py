@@ -5,6 +5,7 @@ error that it may have: what is said to the caller is true, nobody waits for eve
 acknowledged is lost, and no signal ends the daemon.
 
     sweep.py [METHOD...]    all methods and the start, or those named (Tickets.Create, start.first)
+    sweep.py NUMBER         the one of that number, from 1, and round again
 
 A failure leaves the place of the failing allocation in the report (addr2line finds the line).
 """
@@ -574,10 +575,15 @@ def sweep_and_keep(name, path):
     return counts
 
 
+def chosen(names, arguments):
+    if len(arguments) == 1 and arguments[0].isdigit():
+        return [names[(int(arguments[0]) - 1) % len(names)]]
+    return [name for name in names if not arguments or ".".join(name) in arguments]
+
+
 def main(arguments):
     total = dict.fromkeys(COUNTS, 0)
-    names = [name for name in [*STARTS, NEW_CALLER, DIRECT_CALLER, *all_methods()]
-             if not arguments or ".".join(name) in arguments]
+    names = chosen([*STARTS, NEW_CALLER, DIRECT_CALLER, *all_methods()], arguments)
     bad = []
     directory = kept()
     for name in names:
