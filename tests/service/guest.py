@@ -100,7 +100,7 @@ class Guest:
             link.unlink()
         tools = self.root / TOOLS
         tools.mkdir(parents=True)
-        for name in ("bus/harness.py", "service/inside.py"):
+        for name in ("bus/harness.py", "bus/broker.py", "service/inside.py"):
             shutil.copy(ROOT / "tests" / name, tools)
 
     def boot(self):
