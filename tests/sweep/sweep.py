@@ -62,7 +62,8 @@ ERRORS = {"TryAgain", "org.freedesktop.DBus.Error.NoMemory", "org.freedesktop.DB
 CALL_ERRORS = ERRORS | {"StorageFull", "Internal"}
 ENDED = "org.freedesktop.DBus.Error.NoReply"
 # After whose error the journal may have grown: by what the daemon does beside.
-BESIDE = {("Policy", "Reload"), ("Clock", "Advance"), ("Clock", "Jump"), ("Transfer", "Import")}
+BESIDE = {("Policy", "Reload"), ("Clock", "Advance"), ("Clock", "Jump"), ("Transfer", "Import"),
+          ("Tickets", "Decide")}  # whose recipe lets days pass
 # Whose work goes on after the answer.
 JOBS = {("Transfer", "Import"), ("Transfer", "Export"), ("Backups", "Create")}
 
