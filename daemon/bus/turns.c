@@ -38,8 +38,8 @@ struct Turns {
         sd_bus *bus;
         TurnCome come;
         void *userdata;
-        sd_event_source *work;  /* runs while there are calls that can be done */
-        sd_event_source *again; /* after anything else: the bus may have taken answers */
+        sd_event_source *work;  /* runs while calls are left that can be done */
+        sd_event_source *again; /* after anything else: calls may have come, answers been taken */
         User *users, **end;     /* the first is next */
 };
 
@@ -181,18 +181,26 @@ static void wake(Turns *turns) {
                                                                                  : SD_EVENT_OFF);
 }
 
-static int on_work(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
-        Turns *turns = userdata;
-
-        read_on(turns);
-        if (turns->users && has_room(turns))
+static void work(Turns *turns) {
+        if (turns->users && has_room(turns)) {
+                read_on(turns);
                 do_calls(turns);
+        }
         wake(turns);
+}
+
+static int on_work(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        work(userdata);
         return 0;
 }
 
+/* What has just come is done here; what that leaves comes after others have had their turn. */
 static int on_again(sd_event_source *source _unused_, void *userdata) {
-        wake(userdata);
+        Turns *turns = userdata;
+        int on;
+
+        if (sd_event_source_get_enabled(turns->work, &on) >= 0 && on == SD_EVENT_OFF)
+                work(turns);
         return 0;
 }
 
@@ -217,7 +225,6 @@ int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m) 
         *user->end = turn;
         user->end = &turn->next;
         user->n++;
-        wake(turns);
         return 0;
 }
 
