@@ -8,10 +8,7 @@
 
 #include "base/log.h"
 
-#define WATCHERS_MAX 8
-/* A batch with fewer changes is written at once: whoever waits for it has nothing else to do, and
- * hears of it sooner. */
-#define BESIDE_MIN      4
+#define WATCHERS_MAX    8
 #define SETTLE_AFTER    1000000 /* microseconds */
 #define SETTLE_ACCURACY 100000
 
@@ -149,7 +146,7 @@ int committer_end_batch(Committer *c) {
 
         if (!store_has_batch(c->store))
                 return collect(c, false);
-        if (changes < BESIDE_MIN)
+        if (changes < BATCH_CHANGES_MAX) /* whoever waits for it has nothing else to say */
                 return committer_commit(c);
         r = collect(c, true);
         if (r < 0)
