@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The long proofs of docs/promises.md, piece by piece, for as long as there is time.
 
-    prove.py run [MINUTES]   goes on with what is furthest from its goal
+    prove.py run [MINUTES]   goes on with what has had the least time and is not at its goal
     prove.py report          what was shown so far, as docs/proof.md has it
 
-Every piece has another seed, so that no work is done twice; what a piece has shown is kept in
+What measures how long others wait runs alone, and first; of all else there are as many pieces at a
+time as there are processors. Every piece has another seed, so that no work is done twice; what a piece has shown is kept in
 build/prove and counts as long as what it is about (its paths in the sources) has not changed. A
 piece that fails ends the run: its output is kept beside.
 """
@@ -19,6 +20,7 @@ import platform
 import re
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -40,6 +42,7 @@ class Proof:
     shows: str  # finds how many units a piece has shown
     paths: tuple  # whose change makes what was shown before worthless
     others: str = ""  # finds figures that are told besides, by name
+    alone: bool = False  # nothing else may run beside it
 
 
 def unittest(suite, test, *settings):
@@ -50,7 +53,7 @@ def floods(bus):
     return Proof(f"floods over {bus}", "P10", 600, "seconds of flood", unittest("floods", "", f"BUS={bus}", "FLOOD=600"),
                  r"(\d+) seconds of flood", DAEMON + ("tests/floods",),
                  r"p99 at most (?P<ms_p99_at_most>\d+) ms, the slowest call (?P<ms_at_most>\d+) ms, "
-                 r"the daemon at most (?P<MiB_at_most>\d+) MiB")
+                 r"the daemon at most (?P<MiB_at_most>\d+) MiB", alone=True)
 
 
 def fuzz(target, runs, *paths):
@@ -166,9 +169,9 @@ def count(proof, text):
 def run_piece(proof, seed):
     """Whether it went well."""
     began, state = time.monotonic(), state_of(proof.paths)
-    done = subprocess.run(["nice", "-n", "19", "sh", "-c", proof.command.format(seed=seed)], cwd=ROOT,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", timeout=PIECE_LIMIT, check=False)
+    done = subprocess.run(["nice", "-n", "19", "timeout", str(PIECE_LIMIT), "sh", "-c",
+                           proof.command.format(seed=seed)], cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     n = count(proof, done.stdout)
     if done.returncode != 0 or n == 0:
         path = KEPT / f"failed-{proof.name.replace(' ', '-')}-{seed}"
@@ -187,27 +190,52 @@ def run_piece(proof, seed):
     return True
 
 
-def furthest(pieces):
-    """What has come least far, or None when all goals are reached."""
-    parts = [(shown(valid_pieces(proof, pieces)) / proof.goal, proof) for proof in PROOFS]
-    part, proof = min(parts, key=lambda each: each[0])
-    return proof if part < 1 else None
+class Run:
+    """Pieces of some proofs, several at a time, until the end or the first that fails."""
+
+    def __init__(self, proofs, end):
+        self.proofs, self.end = proofs, end
+        self.lock = threading.Lock()
+        self.running = set()  # names
+        self.failed = False
+
+    def choose(self):
+        """What is not at its goal and has had the least time, and a seed that it has not had; or None."""
+        pieces = read_pieces()
+        valid = {proof: valid_pieces(proof, pieces) for proof in self.proofs}
+        left = [proof for proof in self.proofs
+                if proof.name not in self.running and shown(valid[proof]) < proof.goal]
+        if not left:
+            return None
+        proof = min(left, key=lambda proof: sum(piece["seconds"] for piece in valid[proof]))
+        return proof, 1 + max((piece["seed"] for piece in pieces if piece["proof"] == proof.name), default=0)
+
+    def work(self):
+        while not self.failed and time.monotonic() < self.end:
+            with self.lock:
+                chosen = self.choose()
+                if not chosen:
+                    return
+                self.running.add(chosen[0].name)
+            went_well = run_piece(*chosen)
+            with self.lock:
+                self.running.remove(chosen[0].name)
+            self.failed = self.failed or not went_well
+
+    def run(self, workers):
+        threads = [threading.Thread(target=self.work) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return not self.failed
 
 
 def run(minutes):
     KEPT.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + minutes * 60
-    while time.monotonic() < end:
-        pieces = read_pieces()
-        proof = furthest(pieces)
-        if not proof:
-            print("all goals are reached")
-            return 0
-        seed = 1 + max((piece["seed"] for piece in pieces if piece["proof"] == proof.name),
-                       default=0)
-        if not run_piece(proof, seed):
-            return 1
-    return 0
+    alone, others = ([proof for proof in PROOFS if proof.alone == wanted] for wanted in (True, False))
+    return 0 if Run(alone, end).run(1) and Run(others, end).run(os.cpu_count()) else 1
 
 
 # ---- the report ----
@@ -215,6 +243,10 @@ def run(minutes):
 def machine():
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     return f"{os.cpu_count()} cores of {model.group(1) if model else platform.machine()}, Linux {platform.release()}"
+
+
+def together(name, pieces):
+    return (max if name.endswith("at_most") else sum)(piece.get(name, 0) for piece in pieces)
 
 
 def report():
