@@ -376,6 +376,7 @@ int app_warn_missing_year(void *userdata _unused_, const char *calendar, int yea
 static int finish(App *app) {
         int r = committer_commit(app->committer);
 
+        bus_stop(app->bus);
         if (r < 0) /* it has said so */
                 return r;
         r = store_flush(app->store);

@@ -14,6 +14,8 @@
 #include "bus/log-control.h"
 #include "bus/vtable.h"
 
+#define STOP_TIMEOUT (5 * USEC_PER_SEC)
+
 /* ---- answers ---- */
 
 static const char *const refusal_names[] = {
@@ -463,6 +465,8 @@ int bus_new(const BusOptions *options, Bus **ret) {
         r = connect_bus(bus);
         if (r >= 0)
                 r = sd_bus_set_exit_on_disconnect(bus->bus, true);
+        if (r >= 0) /* the last batch ends after the loop, and has answers */
+                r = sd_bus_set_close_on_exit(bus->bus, false);
         if (r >= 0)
                 r = backlog_new(bus->bus, &bus->backlog);
         if (r >= 0)
@@ -502,6 +506,16 @@ int bus_start(Bus *bus) {
                         log_error("cannot listen at %s: %s", bus->options.socket, strerror(-r));
         }
         return r < 0 ? r : sd_bus_attach_event(bus->bus, bus->options.event, PRIORITY_BUS);
+}
+
+/* A bus that still has calls for somebody who is gone may drop what it has not read from him. */
+void bus_stop(Bus *bus) {
+        int r = sd_bus_set_method_call_timeout(bus->bus, STOP_TIMEOUT);
+
+        if (r >= 0)
+                r = sd_bus_release_name(bus->bus, AFTERSALES_BUS_NAME);
+        if (r < 0)
+                log_debug("the bus did not let go of the name: %s", strerror(-r));
 }
 
 void bus_access_changed(Bus *bus) {

@@ -46,6 +46,8 @@ Bus *bus_free(Bus *bus);
 void bus_set_due(Bus *bus, DueTimer *due);
 /* Takes the name and begins to serve. -EEXIST: another one has it. */
 int bus_start(Bus *bus);
+/* Before the end: gives up the name, and the bus has all answers then. Waits for it. */
+void bus_stop(Bus *bus);
 
 /* Reloads the configuration, as Policy.Reload does; the log tells how it went. */
 void bus_reload(Bus *bus);

@@ -191,6 +191,8 @@ static int set_up(sd_bus *connection, int fd) {
                 r = sd_bus_set_server(connection, true, id);
         if (r >= 0)
                 r = sd_bus_negotiate_fds(connection, true);
+        if (r >= 0) /* as with the bus */
+                r = sd_bus_set_close_on_exit(connection, false);
         return r < 0 ? r : sd_bus_set_sender(connection, AFTERSALES_BUS_NAME);
 }
 

@@ -2,6 +2,7 @@
 """What a service manager and its tools get from the daemon: readiness, the status line, the pings of
 the watchdog, the log level. The service manager is a datagram socket of this process."""
 
+import contextlib
 import pathlib
 import signal
 import socket
@@ -10,11 +11,36 @@ import unittest
 
 import jeepney
 
-from harness import (BusError, Service, ServiceTest, end_service, found_company, needs_root,
-                     wait_for)
+from harness import (IN_FLIGHT, REGION, BusError, Service, ServiceTest, end_service, found_company,
+                     needs_root, variants, wait_for)
 
 LOG_CONTROL = "org.freedesktop.LogControl1"
 PERIOD = 0.6  # seconds, of the watchdog
+ENDS = 40
+
+
+class End(ServiceTest):
+    def answered(self):
+        """Of the calls in flight, how many were done."""
+        done = 0
+        with contextlib.suppress(ConnectionError):  # past the bus it is the end of the connection that tells
+            for _ in range(IN_FLIGHT):
+                done += not isinstance(self.client.next_answer()[1], BusError)
+        return done
+
+    def test_what_was_done_is_answered(self):
+        """Calls that have happened before an orderly end have their answers."""
+        done = 0
+        for n in range(ENDS):
+            for _ in range(IN_FLIGHT):
+                self.client.post(self.client.message("Tickets", "Create", "a{sv}",
+                                                     variants({"type": "repair", "region": REGION})))
+            time.sleep(n / ENDS * 0.004)
+            self.service.stop()
+            done += self.answered()
+            self.service.start(self.CLOCK)
+            self.assertEqual(self.client.status()["open"], done, n)
+        self.assertGreater(done, 0)
 
 
 class Managed(Service):
