@@ -438,7 +438,8 @@ static void test_store(_unused_ void **state) {
                "%u crashes, %u checkpoints\n",
                seeds, trial.commits, trial.sealings, trial.failures, trial.lost_with, trial.crashes,
                trial.checkpoints);
-        assert_true(trial.failures > seeds && trial.crashes > seeds && trial.lost_with > seeds / 10);
+        assert_true(trial.failures > seeds && trial.crashes > seeds &&
+                    trial.lost_with > seeds / 10);
 }
 
 #define WITH_FRAMES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
