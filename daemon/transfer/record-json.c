@@ -194,8 +194,10 @@ static int read_text(const Field *field, json_object *value, void *record, Refus
             strlen(text) != (size_t)json_object_get_string_len(value) || !*text)
                 return refuse_value(field, refusal);
         switch (field->type) {
-        case FIELD_TEXT:
-                return field_set_text(field, record, text);
+        case FIELD_TEXT: /* a longer one would not fit into keys */
+                return field->limit > 0 && strlen(text) > (size_t)field->limit
+                               ? field_check_text(field, text, refusal)
+                               : field_set_text(field, record, text);
         case FIELD_ENUM:
                 number = enum_value(field->names, text);
                 break;
