@@ -174,11 +174,15 @@ int store_begin_batch(Store *store) {
 
         if (store->mode == STORE_WRITING)
                 return 0;
-        /* Without room for a checkpoint the log goes on as it can. */
-        r = checkpoint_is_due(store) && wait_for_log(store) == 0 ? store_begin_checkpoint(store)
-                                                                 : 0;
-        if (r != -EIO)
-                r = batch_open(store);
+        if (checkpoint_is_due(store)) {
+                r = wait_for_log(store);
+                if (r < 0) /* is told first: nothing may be applied before */
+                        return r;
+                r = store_begin_checkpoint(store);
+                if (r == -EIO) /* without room for a checkpoint the log goes on as it can */
+                        return r;
+        }
+        r = batch_open(store);
         store->batches += r == 0;
         return r;
 }
