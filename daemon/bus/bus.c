@@ -263,13 +263,6 @@ static bool is_idle_question(const BusInterface *interface, sd_bus_message *m) {
                 method->permission == PERMISSION_ESCALATION_READ);
 }
 
-/* Its connection says who it is. */
-static void receive_direct(Bus *bus, const BusInterface *interface, sd_bus_message *m,
-                           const Peer *peer) {
-        if (!direct_drop_deaf(bus->direct, peer))
-                handle_call(bus, interface, m, &peer->actor, peer->credentials.uid);
-}
-
 static void refuse_call(Bus *bus, const BusInterface *interface, sd_bus_message *m, int r,
                         const char *busy) {
         Refusal refusal;
@@ -281,30 +274,39 @@ static void refuse_call(Bus *bus, const BusInterface *interface, sd_bus_message 
         bus_answer_refusal(bus, m, &refusal);
 }
 
-/* Whether it is known who calls: else the call is refused, or comes again once that is known. */
+/* Whoever calls past the bus is known by their connection, as long as that is there. */
+static int find_peer(Bus *bus, sd_bus_message *m, Actor *ret_actor, uid_t *ret_uid) {
+        const Peer *peer = direct_find(bus->direct, m);
+
+        if (!peer || direct_drop_deaf(bus->direct, peer))
+                return -ENOTCONN;
+        *ret_actor = peer->actor;
+        *ret_uid = peer->credentials.uid;
+        return 0;
+}
+
+/* Whether the call is to be done, and for whom: else nobody wants its answer, it was refused, or it
+ * comes again once it is known who calls. */
 static bool find_caller(Bus *bus, const BusInterface *interface, sd_bus_message *m,
                         Actor *ret_actor, uid_t *ret_uid) {
-        int r = identities_find(bus->identities, m, interface, ret_actor, ret_uid);
+        int r;
 
+        if (sd_bus_message_get_bus(m) != bus->bus)
+                return find_peer(bus, m, ret_actor, ret_uid) == 0;
+        if (backlog_is_deaf(bus->backlog, sd_bus_message_get_sender(m)))
+                return false;
+        r = identities_find(bus->identities, m, interface, ret_actor, ret_uid);
         if (r < 0)
                 refuse_call(bus, interface, m, r, "too many callers at once");
         return r == 0;
 }
 
 void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m) {
-        const Peer *peer = direct_find(bus->direct, m);
         Actor actor;
         uid_t uid;
         int r;
 
-        if (is_idle_question(interface, m) ||
-            backlog_is_deaf(bus->backlog, sd_bus_message_get_sender(m)))
-                return;
-        if (peer) {
-                receive_direct(bus, interface, m, peer);
-                return;
-        }
-        if (!find_caller(bus, interface, m, &actor, &uid))
+        if (is_idle_question(interface, m) || !find_caller(bus, interface, m, &actor, &uid))
                 return;
         r = turns_take(bus->turns, uid, interface, m);
         if (r < 0)
@@ -317,8 +319,7 @@ static void do_call(void *userdata, const void *subject, sd_bus_message *m) {
         Actor actor;
         uid_t uid;
 
-        if (!backlog_is_deaf(bus->backlog, sd_bus_message_get_sender(m)) &&
-            find_caller(bus, subject, m, &actor, &uid))
+        if (find_caller(bus, subject, m, &actor, &uid))
                 handle_call(bus, subject, m, &actor, uid);
 }
 
@@ -327,25 +328,10 @@ static void on_identified(void *userdata, sd_bus_message *m, const void *subject
 }
 
 static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        BusRegistration *registration = userdata;
-        Bus *bus = registration->bus;
+        const BusRegistration *registration = userdata;
 
-        if (!bus->talking && sd_bus_message_get_bus(m) != bus->bus) /* there turns.c reads on */
-                bus->talking = sd_bus_ref(sd_bus_message_get_bus(m));
-        bus_receive(bus, registration->interface, m);
+        bus_receive(registration->bus, registration->interface, m);
         return 1;
-}
-
-/* The loop hands over one message a turn, and its turn costs as much as a short call: of a
- * connection from which a call has come, some more are taken at once. */
-static int on_turn(sd_event_source *source _unused_, void *userdata) {
-        Bus *bus = userdata;
-
-        for (unsigned n = 1; bus->talking && n < CALLS_A_TURN; n++)
-                if (sd_bus_process(bus->talking, NULL) <= 0)
-                        break;
-        bus->talking = sd_bus_unref(bus->talking);
-        return 0;
 }
 
 /* ---- the end of a batch ---- */
@@ -481,8 +467,6 @@ int bus_new(const BusOptions *options, Bus **ret) {
         }
         if (r >= 0)
                 r = identities_new(bus->bus, options->access, on_identified, bus, &bus->identities);
-        if (r >= 0)
-                r = sd_event_add_post(options->event, &bus->turn, on_turn, bus);
         if (r < 0) {
                 bus_free(bus);
                 return r;
@@ -527,8 +511,6 @@ void bus_access_changed(Bus *bus) {
 Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
-        sd_event_source_disable_unref(bus->turn);
-        sd_bus_unref(bus->talking);
         check_done(bus);
         backup_list_done(bus);
         policy_done(bus);

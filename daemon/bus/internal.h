@@ -14,7 +14,6 @@
 #include "loop/request.h"
 
 #define CALLS_HELD_MAX  1024
-#define CALLS_A_TURN    16
 #define SUBSCRIBERS_MAX 64
 #define SIMULATIONS_MAX 2 /* at once, each a process of its own */
 
@@ -99,8 +98,6 @@ struct Bus {
         Identities *identities;
         int64_t started_at;
         uint64_t calls;
-        sd_bus *talking;       /* from where a call has come in this turn of the loop */
-        sd_event_source *turn; /* at its end */
         HeldAnswer held[CALLS_HELD_MAX];
         size_t n_held;
         BusRegistration registrations[INTERFACES_MAX];

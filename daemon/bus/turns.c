@@ -35,9 +35,10 @@ typedef struct User {
 } User;
 
 struct Turns {
-        sd_bus *bus;
+        sd_bus *bus, *from; /* from: where the newest call that waits has come from */
         TurnCome come;
         void *userdata;
+        size_t n;               /* calls that wait */
         sd_event_source *work;  /* runs while calls are left that can be done */
         sd_event_source *again; /* after anything else: calls may have come, answers been taken */
         User *users, **end;     /* the first is next */
@@ -131,19 +132,20 @@ static User *find_user(Turns *turns, uid_t uid) {
         return user;
 }
 
-/* Takes the first call of the user whose turn it is, who stands behind all others then. */
-static Turn *next_turn(Turns *turns) {
-        User *user = turns->users;
+/* Takes the first call of that user, who stands behind all others then. */
+static Turn *take_turn(Turns *turns, User **at) {
+        User *user = *at;
         Turn *turn = user->first;
 
-        turns->users = user->next;
-        if (!turns->users)
-                turns->end = &turns->users;
+        *at = user->next;
+        if (!*at)
+                turns->end = at;
         user->first = turn->next; /* the end is right as long as there are others */
         if (--user->n > 0)
                 append_user(turns, user);
         else
                 free(user);
+        turns->n--;
         return turn;
 }
 
@@ -152,41 +154,50 @@ static void turn_free(Turn *turn) {
         free(turn);
 }
 
-static bool has_room(const Turns *turns) {
+/* Whose turn it is, or NULL: nobody waits but for the bus to take what it has been sent. Whoever
+ * does not read on a connection of their own keeps nobody else waiting, and is hung up on. */
+static User **whose_turn(Turns *turns) {
         uint64_t unsent = 0;
+        bool room = sd_bus_get_n_queued_write(turns->bus, &unsent) < 0 || unsent <= UNSENT_MAX;
 
-        return sd_bus_get_n_queued_write(turns->bus, &unsent) < 0 || unsent <= UNSENT_MAX;
+        for (User **at = &turns->users; *at; at = &(*at)->next)
+                if (room || sd_bus_message_get_bus((*at)->first->m) != turns->bus)
+                        return at;
+        return NULL;
 }
 
-/* Whatever has come, so that whoever waits can have a turn. */
+/* On the bus everybody is behind everybody: whatever has come, so that whoever waits can have a
+ * turn. A connection of its own holds but one user's, who can wait there. */
 static void read_on(Turns *turns) {
-        for (unsigned n = 0; n < READ_AT_ONCE && sd_bus_process(turns->bus, NULL) > 0; n++)
-                ;
+        for (unsigned n = 0; n < READ_AT_ONCE; n++)
+                if ((turns->from != turns->bus && turns->n >= READ_AT_ONCE) ||
+                    sd_bus_process(turns->from, NULL) <= 0)
+                        break;
 }
 
 static void do_calls(Turns *turns) {
-        int64_t began = boot_clock_now(), now;
+        int64_t end = boot_clock_now() + DO_FOR;
+        User **at;
 
-        do {
-                Turn *turn = next_turn(turns);
+        while ((at = whose_turn(turns))) {
+                Turn *turn = take_turn(turns, at);
 
                 turns->come(turns->userdata, turn->subject, turn->m);
                 turn_free(turn);
-                now = boot_clock_now();
-        } while (turns->users && has_room(turns) && now - began < DO_FOR);
-}
-
-static void wake(Turns *turns) {
-        sd_event_source_set_enabled(turns->work, turns->users && has_room(turns) ? SD_EVENT_ONESHOT
-                                                                                 : SD_EVENT_OFF);
+                if (boot_clock_now() >= end)
+                        break;
+        }
 }
 
 static void work(Turns *turns) {
-        if (turns->users && has_room(turns)) {
+        if (whose_turn(turns)) {
                 read_on(turns);
                 do_calls(turns);
         }
-        wake(turns);
+        if (!turns->users)
+                turns->from = sd_bus_unref(turns->from);
+        sd_event_source_set_enabled(turns->work,
+                                    whose_turn(turns) ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static int on_work(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
@@ -225,6 +236,9 @@ int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m) 
         *user->end = turn;
         user->end = &turn->next;
         user->n++;
+        turns->n++;
+        sd_bus_unref(turns->from);
+        turns->from = sd_bus_ref(sd_bus_message_get_bus(m));
         return 0;
 }
 
@@ -258,7 +272,8 @@ Turns *turns_free(Turns *turns) {
         if (!turns)
                 return NULL;
         while (turns->users)
-                turn_free(next_turn(turns));
+                turn_free(take_turn(turns, &turns->users));
+        sd_bus_unref(turns->from);
         sd_event_source_disable_unref(turns->work);
         sd_event_source_disable_unref(turns->again);
         free(turns);

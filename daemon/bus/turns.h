@@ -3,7 +3,8 @@
 
 /* Whose turn it is. The bus hands over calls one behind the other, whoever sent them: in that order
  * one who sends many would keep all others waiting. So what has come is read ahead, kept by user,
- * and done in turn, a call of each. A user's own calls stay in order. */
+ * and done in turn, a call of each. A user's own calls stay in order. The same holds for those who
+ * call past the bus. */
 
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
