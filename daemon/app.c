@@ -330,7 +330,7 @@ static int start_runtime(App *app) {
                 log_error("cannot start: %s", strerror(-r));
                 return r;
         }
-        bus_set_due(app->bus, app->due);
+        bus_set_runtime(app->bus, app->due, app->status);
         publisher_run(app->publisher);
         recompute_begin(app->recompute);
         return 0;

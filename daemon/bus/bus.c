@@ -476,8 +476,9 @@ int bus_new(const BusOptions *options, Bus **ret) {
         return 0;
 }
 
-void bus_set_due(Bus *bus, DueTimer *due) {
+void bus_set_runtime(Bus *bus, DueTimer *due, StatusLine *status) {
         bus->due = due;
+        bus->status = status;
         due_set_time_source(due, time_source_ask, bus);
 }
 

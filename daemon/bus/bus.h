@@ -12,6 +12,7 @@
 #include "loop/register.h"
 #include "runtime/commit.h"
 #include "runtime/due.h"
+#include "runtime/notify.h"
 
 typedef struct Bus Bus;
 
@@ -42,8 +43,8 @@ typedef struct BusOptions {
 /* Connects and registers everything; nothing is handled and no name is owned yet. */
 int bus_new(const BusOptions *options, Bus **ret);
 Bus *bus_free(Bus *bus);
-/* What Status and the Clock interface ask. */
-void bus_set_due(Bus *bus, DueTimer *due);
+/* What Status and the Clock interface ask; who tells the service manager that a reload is over. */
+void bus_set_runtime(Bus *bus, DueTimer *due, StatusLine *status);
 /* Takes the name and begins to serve. -EEXIST: another one has it. */
 int bus_start(Bus *bus);
 /* Before the end: gives up the name, and the bus has all answers then. Waits for it. */

@@ -94,6 +94,7 @@ struct Bus {
         BusOptions options;
         sd_bus *bus;
         DueTimer *due;
+        StatusLine *status;
         sd_bus_slot *time_source; /* a question that waits for its answer */
         Identities *identities;
         int64_t started_at;

@@ -220,7 +220,7 @@ static void on_end(void *userdata, int status) {
                                                               .n_ids = look->n_ids },
                                                 &refusal);
                 say(look, r, &refusal);
-                notify_reloaded();
+                status_line_ready(bus->status); /* or refused: the service goes on */
         }
         answer(look, r, &refusal);
         bus->reload_again = false;

@@ -34,10 +34,6 @@ void notify_reloading(void) {
                    now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000);
 }
 
-void notify_reloaded(void) {
-        sd_notify(false, "READY=1");
-}
-
 void notify_extend(uint64_t usec) {
         sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec);
 }

@@ -13,7 +13,6 @@
 
 void notify_stopping(void);
 void notify_reloading(void);
-void notify_reloaded(void); /* or refused: the service goes on */
 /* Starting or stopping goes on and may take until so many microseconds from now; to be said again
  * before they are over. For migrations: call it with NOTIFY_EXTEND after every bounded step. */
 void notify_extend(uint64_t usec);
@@ -26,7 +25,7 @@ typedef struct StatusLine StatusLine;
 int status_line_new(sd_event *event, const Engine *engine, Store *store, DueTimer *due,
                     Committer *committer, StatusLine **ret);
 StatusLine *status_line_free(StatusLine *line);
-/* The first line, and that we serve from now on. */
+/* The line, and that we serve: from now on, or again after a reload. Said until it is heard. */
 void status_line_ready(StatusLine *line);
 /* Looks again, after anything that the committer does not see. */
 void status_line_refresh(StatusLine *line);

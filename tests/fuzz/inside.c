@@ -316,10 +316,13 @@ static void start_runtime(App *app) {
         need(due_new(app->event, engine, app->store, &app->clock, app->committer, app_periodics,
                      &app->due) == 0,
              "due");
+        need(status_line_new(app->event, engine, app->store, app->due, app->committer,
+                             &app->status) == 0,
+             "status line");
         need(recompute_new(app->event, engine, app->store, &app->clock, app->committer, app->due,
                            &app->recompute) == 0,
              "recompute");
-        bus_set_due(app->bus, app->due);
+        bus_set_runtime(app->bus, app->due, app->status);
         publisher_run(app->publisher);
         recompute_begin(app->recompute);
 }
