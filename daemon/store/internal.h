@@ -22,7 +22,7 @@ typedef struct Staged {
 
 /* Batches of so many changes are the database's own: there the log would only be written besides.
  */
-#define STORE_BATCH_LOGGED 1024
+#define STORE_BATCH_LOGGED 512
 
 #define STORE_DAMAGE_MAX   256 /* pieces of damage that are told one from the other */
 

@@ -241,7 +241,7 @@ def scale_round(rounds, site):
     for name, (median, _) in reads.items():
         rounds.values.setdefault(name, []).append(median)
     rounds.take("cost", 1e6 / site.load("create", CALLS, WINDOW)["rate"])
-    site.load("create", 900, WINDOW)  # left in the log for the next start
+    site.load("create", 450, WINDOW)  # left in the log for the next start
     site.restart(kill=True)
     rounds.take("start after SIGKILL", site.start_seconds * 1000)
     return reads
