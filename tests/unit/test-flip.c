@@ -25,16 +25,14 @@
 /* after its prerequisites */
 #include <cmocka.h>
 
-#include "base/digest.h"
 #include "base/log.h"
-#include "loop/history.h"
-#include "record/codec.h"
 #include "store/check.h"
-#include "store/journal.h"
 #include "store/wal.h"
 
+#include "image.c"
 #include "kv-memory.c"
 #include "life.c"
+#include "reading.c"
 #include "shelf.c"
 #include "world.c"
 
@@ -46,7 +44,6 @@
 #define STEPS        260 /* of the life that fills the store */
 #define SETTLED_AT   200 /* then all is in the database; what comes after is in the log */
 #define FRAMES_MAX   100 /* in the log */
-#define PAGE         ((size_t)4096)
 #define SECTOR       ((size_t)512)
 #define PATIENCE     2 /* seconds of work for one, which takes a few milliseconds */
 #define MESSAGE_SIZE 200
@@ -60,45 +57,6 @@ const char *__asan_default_options(void) {
 #endif
 
 /* ---- a store -------------------------------------------------------------------------------- */
-
-/* What a byte of the database is. */
-typedef enum Part {
-        PART_CONTENT,   /* values, and what is unused */
-        PART_KEY,       /* LMDB finds its way by their order, too */
-        PART_STRUCTURE, /* by which it finds its way */
-        _PART_MAX,
-} Part;
-
-static const char *const part_names[] = {
-        [PART_CONTENT] = "content",
-        [PART_KEY] = "key",
-        [PART_STRUCTURE] = "structure",
-};
-
-typedef struct Image {
-        uint8_t *bytes;
-        size_t size;
-        uint8_t *parts; /* of the database */
-} Image;
-
-static Image read_image(const char *directory, const char *name) {
-        Image image = {};
-        char path[128];
-        struct stat st;
-        FILE *file;
-
-        snprintf(path, sizeof(path), "%s/%s", directory, name);
-        file = fopen(path, "re");
-        assert_non_null(file);
-        assert_int_equal(fstat(fileno(file), &st), 0);
-        image.size = (size_t)st.st_size;
-        image.bytes = calloc(1, image.size);
-        image.parts = calloc(1, image.size);
-        assert_true(image.bytes && image.parts);
-        assert_int_equal(fread(image.bytes, 1, image.size, file), image.size);
-        fclose(file);
-        return image;
-}
 
 static void live(World *world, Rng *rng, uint64_t *ids, size_t *n) {
         const Transition *transition;
@@ -144,114 +102,6 @@ static void fill_store(const char *directory, uint64_t seed) {
         }
         world_commit(&world);
         world_done(&world);
-}
-
-/* ---- what LMDB's pages are made of (lmdb.h does not tell) ---- */
-
-typedef struct PageHead {
-        uint64_t number;
-        uint16_t pad, flags, lower, upper;
-} PageHead;
-
-typedef struct NodeHead {
-        uint16_t low, high, flags, key_size;
-} NodeHead;
-
-typedef struct Tree {
-        uint32_t pad;
-        uint16_t flags, depth;
-        uint64_t branches, leaves, overflows, entries, root;
-} Tree;
-
-typedef struct MetaPage {
-        PageHead head;
-        uint32_t magic, version;
-        uint64_t address, map_size;
-        Tree trees[2]; /* of the free pages, of the databases */
-        uint64_t last_page, transaction;
-} MetaPage;
-
-#define PAGE_BRANCH 0x01
-#define NODE_BIG    0x01
-#define NODE_TREE   0x02
-#define NO_PAGE     UINT64_MAX
-
-static void mark(Image *image, size_t at, size_t size, Part part) {
-        assert_true(at <= image->size && size <= image->size - at);
-        memset(image->parts + at, part, size);
-}
-
-static void mark_page(Image *image, uint64_t number, Part part);
-
-/* A value on pages of its own. */
-static void mark_big(Image *image, size_t at, size_t size, Part part) {
-        uint64_t number;
-
-        memcpy(&number, image->bytes + at, sizeof(number));
-        mark(image, at, sizeof(number), PART_STRUCTURE);
-        mark(image, number * PAGE, sizeof(PageHead), PART_STRUCTURE);
-        mark(image, number * PAGE + sizeof(PageHead), size, part);
-}
-
-static void mark_leaf(Image *image, size_t at, const NodeHead *node, Part part) {
-        size_t size = node->low | (size_t)node->high << 16;
-        size_t value = at + sizeof(*node) + node->key_size;
-        Tree tree;
-
-        mark(image, at + sizeof(*node), node->key_size, PART_KEY);
-        if (node->flags & NODE_BIG) {
-                mark_big(image, value, size, part);
-                return;
-        }
-        mark(image, value, size, node->flags & NODE_TREE ? PART_STRUCTURE : part);
-        if (!(node->flags & NODE_TREE))
-                return;
-        memcpy(&tree, image->bytes + value, sizeof(tree));
-        mark_page(image, tree.root, PART_CONTENT);
-}
-
-static void mark_node(Image *image, size_t at, bool branch, Part part) {
-        NodeHead node;
-
-        memcpy(&node, image->bytes + at, sizeof(node));
-        mark(image, at, sizeof(node), PART_STRUCTURE);
-        if (branch) {
-                mark(image, at + sizeof(node), node.key_size, PART_STRUCTURE);
-                mark_page(image, node.low | (uint64_t)node.high << 16 | (uint64_t)node.flags << 32,
-                          part);
-        } else
-                mark_leaf(image, at, &node, part);
-}
-
-/* And all below it; part: what its values are. */
-static void mark_page(Image *image, uint64_t number, Part part) {
-        PageHead head;
-        size_t at = number * PAGE, nodes;
-
-        if (number == NO_PAGE)
-                return;
-        memcpy(&head, image->bytes + at, sizeof(head));
-        assert_int_equal(head.number, number);
-        nodes = (head.lower - sizeof(head)) / sizeof(uint16_t);
-        mark(image, at, head.lower, PART_STRUCTURE);
-        for (size_t i = 0; i < nodes; i++) {
-                uint16_t offset;
-
-                memcpy(&offset, image->bytes + at + sizeof(head) + i * sizeof(offset),
-                       sizeof(offset));
-                mark_node(image, at + offset, head.flags & PAGE_BRANCH, part);
-        }
-}
-
-static void mark_parts(Image *image) {
-        MetaPage metas[2], *newest;
-
-        for (size_t i = 0; i < 2; i++)
-                memcpy(&metas[i], image->bytes + i * PAGE, sizeof(metas[i]));
-        newest = &metas[metas[1].transaction > metas[0].transaction];
-        mark_page(image, newest->trees[0].root, PART_STRUCTURE);
-        mark_page(image, newest->trees[1].root, PART_STRUCTURE);
-        mark(image, 0, 2 * PAGE, PART_STRUCTURE);
 }
 
 /* ---- the log -------------------------------------------------------------------------------- */
@@ -304,189 +154,6 @@ static int see_frame(void *userdata, const WalFrame *frame) {
         return 0;
 }
 
-/* ---- reading all of it ---------------------------------------------------------------------- */
-
-enum {
-        SECTION_INDEX = STORE_TABLES_MAX,
-        SECTION_TALLY = SECTION_INDEX + STORE_INDICES_MAX,
-        SECTION_JOURNAL,
-        SECTION_HEAD,
-};
-
-/* Something that was read: in which section, by which key, what, and of a record where it stood. */
-typedef struct Row {
-        unsigned section;
-        Key key, at;
-        Digest what;
-} Row;
-
-typedef struct Rows {
-        Row *list;
-        size_t n, allocated;
-} Rows;
-
-static Row *add_row(Rows *rows, unsigned section, const Key *key, Slice what, Slice more) {
-        Row *row;
-
-        if (rows->n == rows->allocated) {
-                rows->allocated = MAX(rows->allocated * 2, (size_t)256);
-                rows->list = realloc(rows->list, rows->allocated * sizeof(Row));
-                assert_non_null(rows->list);
-        }
-        row = &rows->list[rows->n++];
-        *row = (Row){ .section = section, .key = *key };
-        digest_pieces(&row->what, what.data, what.size, more.data, more.size, NULL, 0);
-        return row;
-}
-
-typedef struct Asked {
-        const Index *tally;
-        Key key;
-} Asked;
-
-/* What there is to read, and what came of it. */
-typedef struct Reader {
-        Store *store;
-        Rows rows;
-        Asked *asked; /* tallies that are asked for */
-        size_t n_asked;
-        bool told; /* some read has said that something is wrong */
-} Reader;
-
-static bool same_key(const Key *a, const Key *b) {
-        return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
-static bool has_asked(const Reader *reader, const Index *tally, const Key *key) {
-        for (size_t i = 0; i < reader->n_asked; i++)
-                if (reader->asked[i].tally == tally && same_key(&reader->asked[i].key, key))
-                        return true;
-        return false;
-}
-
-/* Of what an undamaged store has. */
-static void ask_for_tallies(Reader *reader, const Table *table, const void *record) {
-        static Keys keys;
-
-        for (const Index *const *t = table->tallies; t && *t; t++) {
-                keys.n = 0;
-                (*t)->keys(record, &keys);
-                for (size_t i = 0; i < keys.n; i++) {
-                        if (has_asked(reader, *t, &keys.keys[i]))
-                                continue;
-                        reader->asked = realloc(reader->asked,
-                                                (reader->n_asked + 1) * sizeof(*reader->asked));
-                        assert_non_null(reader->asked);
-                        reader->asked[reader->n_asked++] = (Asked){ *t, keys.keys[i] };
-                }
-        }
-}
-
-static void read_table(Reader *reader, unsigned section, const Table *table, bool ask) {
-        union {
-                max_align_t align;
-                uint8_t bytes[2048];
-        } record = {};
-        Key position = {}, key;
-        int r;
-
-        assert_true(table->type->size <= sizeof(record));
-        while ((r = store_next(reader->store, table, &position, &record)) == 0) {
-                _cleanup_(buffer_done) Buffer stored = {};
-
-                assert_int_equal(record_encode(table->type, &record, &stored), 0);
-                key = (Key){};
-                table->key(&record, &key);
-                add_row(&reader->rows, section, &key, buffer_slice(&stored), (Slice){})->at =
-                        position;
-                if (ask)
-                        ask_for_tallies(reader, table, &record);
-                record_done(table->type, &record);
-        }
-        reader->told = reader->told || r != -ENOENT;
-}
-
-static void read_index(Reader *reader, unsigned section, const Index *index) {
-        Key prefix = {}, position = {}, key;
-        int r;
-
-        while ((r = store_index_next(reader->store, index, &prefix, &position, &key)) == 0)
-                add_row(&reader->rows, section, &position, key_slice(&key), (Slice){});
-        reader->told = reader->told || r != -ENOENT;
-}
-
-static void read_tallies(Reader *reader) {
-        for (size_t i = 0; i < reader->n_asked; i++) {
-                const Asked *asked = &reader->asked[i];
-                uint64_t count = 0;
-                Key key = key_of_id(i);
-                int r = store_tally(reader->store, asked->tally, &asked->key, &count);
-
-                if (r == 0)
-                        add_row(&reader->rows, SECTION_TALLY, &key,
-                                (Slice){ &count, sizeof(count) }, (Slice){});
-                else
-                        reader->told = true;
-        }
-}
-
-/* As Changes does: what is damaged is passed over, and said. */
-static void read_journal(Reader *reader) {
-        uint64_t sequence = 0;
-        JournalRecord record;
-        int r;
-
-        while ((r = store_journal_next(reader->store, &sequence, &record)) == 0 || r == -EBADMSG) {
-                Key key = key_of_id(sequence);
-
-                if (r == 0 && store_journal_proves(reader->store, sequence, &record))
-                        add_row(&reader->rows, SECTION_JOURNAL, &key, record.head, record.effects);
-                else
-                        reader->told = true;
-        }
-        reader->told = reader->told || r != -ENOENT;
-}
-
-static void read_head(Reader *reader) {
-        const StoreHead *head = store_head(reader->store);
-        Key key = key_of_id(head->epoch);
-
-        key_u64(&key, head->sequence);
-        key_u64(&key, head->first);
-        key_u64(&key, (uint64_t)head->time);
-        key_u64(&key, (uint64_t)head->time_seen);
-        key_u64(&key, head->published);
-        add_row(&reader->rows, SECTION_HEAD, &key, (Slice){ head->hash.bytes, DIGEST_SIZE },
-                (Slice){});
-}
-
-static void read_indices(Reader *reader) {
-        const Index *seen[STORE_INDICES_MAX];
-        unsigned n = 0;
-
-        for (const Table *const *t = world_tables; *t; t++)
-                for (const Index *const *i = (*t)->indices; i && *i; i++) {
-                        bool known = false;
-
-                        for (unsigned k = 0; k < n; k++)
-                                known = known || seen[k] == *i;
-                        if (known)
-                                continue;
-                        read_index(reader, SECTION_INDEX + n, *i);
-                        seen[n++] = *i;
-                }
-}
-
-static void read_all(Reader *reader, bool ask) {
-        for (unsigned i = 0; world_tables[i]; i++)
-                read_table(reader, i, world_tables[i], ask);
-        read_indices(reader);
-        read_tallies(reader);
-        read_journal(reader);
-        read_head(reader);
-        reader->told = reader->told || store_damaged(reader->store) > 0;
-}
-
 /* ---- outcomes -------------------------------------------------------------------------------- */
 
 typedef enum Outcome {
@@ -537,41 +204,16 @@ typedef struct Flips {
 
 /* ---- what is held against what -------------------------------------------------------------- */
 
-static int compare_rows(const Row *a, const Row *b) {
-        size_t n = MIN(a->key.size, b->key.size);
-        int r = a->section != b->section ? (a->section > b->section ? 1 : -1)
-                                         : memcmp(a->key.bytes, b->key.bytes, n);
-
-        return r != 0 ? r : (a->key.size > b->key.size) - (a->key.size < b->key.size);
-}
-
 typedef enum Likeness {
         ALIKE,
         OTHERS, /* something is missing, or as it was once, or is found where it is not */
         WRONG,  /* a record that was never written */
 } Likeness;
 
-static const Row *find_row(const Rows *rows, const Row *wanted) {
-        size_t low = 0, high = rows->n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int r = compare_rows(&rows->list[middle], wanted);
-
-                if (r == 0)
-                        return &rows->list[middle];
-                if (r < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return NULL;
-}
-
 /* As it was at some time since the database was settled. */
 static bool was_once(const Flips *flips, const Row *row) {
         for (size_t i = 0; i < flips->frames.n; i++) {
-                const Row *found = find_row(&flips->once[i].rows, row);
+                const Row *found = rows_find(&flips->once[i].rows, row);
 
                 if (found && memcmp(&found->what, &row->what, sizeof(row->what)) == 0)
                         return true;
@@ -584,7 +226,7 @@ static Likeness compare_readings(const Flips *flips, const Rows *truth, const Ro
         Likeness likeness = truth->n == rows->n ? ALIKE : OTHERS;
 
         for (size_t i = 0; i < rows->n; i++) {
-                const Row *row = &rows->list[i], *found = find_row(truth, row);
+                const Row *row = &rows->list[i], *found = rows_find(truth, row);
                 bool is_record = row->section < SECTION_INDEX || row->section == SECTION_JOURNAL;
 
                 if (!found || memcmp(&found->what, &row->what, sizeof(row->what)) != 0) {
@@ -716,7 +358,7 @@ static Outcome look(Flips *flips) {
                 assert_true(why.text[0] != '\0');
                 return REFUSED;
         }
-        read_all(&reader, false);
+        reading_all(&reader, false);
         outcome = judge(flips, &reader);
         store_free(reader.store);
         free(reader.rows.list);
@@ -805,10 +447,10 @@ static void read_truth(Flips *flips, Reader *reader, bool ask) {
         write_database(flips, flips->database.bytes, flips->database.size);
         if (store_open(&options, &reader->store, &why) < 0)
                 fail_msg("%s", why.text);
-        read_all(reader, ask);
+        reading_all(reader, ask);
         if (ask) { /* now that it is known which tallies there are */
                 reader->rows.n = 0;
-                read_all(reader, false);
+                reading_all(reader, false);
         }
         assert_false(reader->told);
         assert_false(check_tells(reader->store));
@@ -843,9 +485,9 @@ static int setup(void **state) {
         make_directory(flips->directory);
         snprintf(flips->file, sizeof(flips->file), "%s/damaged", flips->directory);
         fill_store(flips->directory, 1);
-        flips->database = read_image(flips->directory, "state.mdb");
-        flips->log = read_image(flips->directory, WAL_NAME);
-        mark_parts(&flips->database);
+        flips->database = image_read(flips->directory, "state.mdb");
+        flips->log = image_read(flips->directory, WAL_NAME);
+        image_mark_parts(&flips->database);
         flips->medium = (Log){ .medium.ops = &log_ops,
                                .bytes = malloc(flips->log.size),
                                .size = flips->log.size };
