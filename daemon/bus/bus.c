@@ -323,6 +323,15 @@ static void do_call(void *userdata, const void *subject, sd_bus_message *m) {
                 handle_call(bus, subject, m, &actor, uid);
 }
 
+static void lose_connection(void *userdata, sd_bus *connection, int r) {
+        Bus *bus = userdata;
+
+        if (connection == bus->bus)
+                bus_cannot_answer(bus, r);
+        else
+                direct_hang_up(bus->direct, connection);
+}
+
 static void on_identified(void *userdata, sd_bus_message *m, const void *subject) {
         bus_receive(userdata, subject, m);
 }
@@ -456,7 +465,7 @@ int bus_new(const BusOptions *options, Bus **ret) {
         if (r >= 0)
                 r = backlog_new(bus->bus, &bus->backlog);
         if (r >= 0)
-                r = turns_new(bus->bus, options->event, do_call, bus, &bus->turns);
+                r = turns_new(bus->bus, options->event, do_call, lose_connection, bus, &bus->turns);
         for (size_t i = 0; r >= 0 && bus_interfaces[i]; i++)
                 if (!bus_interfaces[i]->manual_clock || options->clock->manual)
                         r = add_registration(bus, bus_interfaces[i]);

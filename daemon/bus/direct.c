@@ -75,7 +75,7 @@ const Peer *direct_find_name(const Direct *direct, const char *name) {
         return NULL;
 }
 
-static void hang_up(Direct *direct, const sd_bus *connection) {
+void direct_hang_up(Direct *direct, const sd_bus *connection) {
         for (Peer *peer = direct->peers; peer; peer = peer->next)
                 if (peer->connection == connection) {
                         remove_peer(peer);
@@ -89,7 +89,7 @@ bool direct_drop_deaf(Direct *direct, const Peer *peer) {
         if (sd_bus_get_n_queued_write(peer->connection, &queued) < 0 || queued <= UNREAD_MAX)
                 return false;
         log_info("hung up on uid %u, who reads no answers", (unsigned)peer->credentials.uid);
-        hang_up(direct, peer->connection);
+        direct_hang_up(direct, peer->connection);
         return true;
 }
 
@@ -211,7 +211,8 @@ static int on_ready(sd_event_source *source, void *userdata) {
         for (unsigned n = 0; n < EAGER_MAX && r > 0; n++)
                 r = sd_bus_process(connection, NULL);
         if (r < 0)
-                hang_up(direct, connection); /* unless that has happened meanwhile */
+                direct_hang_up(direct, connection); /* unless that has happened meanwhile */
+        turns_look(direct->bus->turns);
         return 0;
 }
 

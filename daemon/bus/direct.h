@@ -28,6 +28,8 @@ struct Direct *direct_free(struct Direct *direct);
 /* Who has sent the message; NULL: it came over the bus. */
 const Peer *direct_find(const struct Direct *direct, sd_bus_message *m);
 const Peer *direct_find_name(const struct Direct *direct, const char *name);
+/* Nothing, if that has happened already. */
+void direct_hang_up(struct Direct *direct, const sd_bus *connection);
 /* Hangs up if so many answers are not read. Whether it has. */
 bool direct_drop_deaf(struct Direct *direct, const Peer *peer);
 void direct_access_changed(struct Direct *direct);

@@ -37,6 +37,7 @@ typedef struct User {
 struct Turns {
         sd_bus *bus, *from; /* from: where the newest call that waits has come from */
         TurnCome come;
+        TurnLost lost;
         void *userdata;
         size_t n;               /* calls that wait */
         sd_event_source *work;  /* runs while calls are left that can be done */
@@ -169,10 +170,16 @@ static User **whose_turn(Turns *turns) {
 /* On the bus everybody is behind everybody: whatever has come, so that whoever waits can have a
  * turn. A connection of its own holds but one user's, who can wait there. */
 static void read_on(Turns *turns) {
-        for (unsigned n = 0; n < READ_AT_ONCE; n++)
-                if ((turns->from != turns->bus && turns->n >= READ_AT_ONCE) ||
-                    sd_bus_process(turns->from, NULL) <= 0)
-                        break;
+        _cleanup_(sd_bus_unrefp) sd_bus *from = sd_bus_ref(turns->from);
+        int r = 1;
+
+        for (unsigned n = 0; n < READ_AT_ONCE && r > 0; n++) {
+                if (from != turns->bus && turns->n >= READ_AT_ONCE)
+                        return;
+                r = sd_bus_process(from, NULL);
+        }
+        if (r < 0 && r != -ECONNRESET) /* it was closed, and whoever minds knows */
+                turns->lost(turns->userdata, from, r);
 }
 
 static void do_calls(Turns *turns) {
@@ -206,12 +213,15 @@ static int on_work(sd_event_source *source _unused_, uint64_t usec _unused_, voi
 }
 
 /* What has just come is done here; what that leaves comes after others have had their turn. */
-static int on_again(sd_event_source *source _unused_, void *userdata) {
-        Turns *turns = userdata;
+void turns_look(Turns *turns) {
         int on;
 
         if (sd_event_source_get_enabled(turns->work, &on) >= 0 && on == SD_EVENT_OFF)
                 work(turns);
+}
+
+static int on_again(sd_event_source *source _unused_, void *userdata) {
+        turns_look(userdata);
         return 0;
 }
 
@@ -244,13 +254,16 @@ int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m) 
 
 /* ---- as an object ---- */
 
-int turns_new(sd_bus *bus, sd_event *event, TurnCome come, void *userdata, Turns **ret) {
+int turns_new(sd_bus *bus, sd_event *event, TurnCome come, TurnLost lost, void *userdata,
+              Turns **ret) {
         Turns *turns = calloc(1, sizeof(*turns));
         int r;
 
         if (!turns)
                 return -ENOMEM;
-        *turns = (Turns){ .bus = bus, .come = come, .userdata = userdata, .end = &turns->users };
+        *turns = (Turns){
+                .bus = bus, .come = come, .lost = lost, .userdata = userdata, .end = &turns->users
+        };
         /* A timer whose time has always come: a deferred source would go before all other callers.
          */
         r = sd_event_add_time(event, &turns->work, CLOCK_MONOTONIC, 0, 1, on_work, turns);

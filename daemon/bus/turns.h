@@ -14,9 +14,16 @@ typedef struct Turns Turns;
 /* Does a call whose turn has come. */
 typedef void (*TurnCome)(void *userdata, const void *subject, sd_bus_message *m);
 
-int turns_new(sd_bus *bus, sd_event *event, TurnCome come, void *userdata, Turns **ret);
+/* A connection cannot be read on: what it has sent stays without an answer. */
+typedef void (*TurnLost)(void *userdata, sd_bus *connection, int r);
+
+int turns_new(sd_bus *bus, sd_event *event, TurnCome come, TurnLost lost, void *userdata,
+              Turns **ret);
 Turns *turns_free(Turns *turns);
 
 /* Keeps the call until it is its turn, or does it at once. 0, -ENOMEM, or -EBUSY: too many of that
  * user wait already. */
 int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m);
+
+/* For calls that were taken when the loop had no event: after one it looks by itself. */
+void turns_look(Turns *turns);

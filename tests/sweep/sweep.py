@@ -61,6 +61,7 @@ MODES = ALLOCATIONS | CALLS
 ERRORS = {"TryAgain", "org.freedesktop.DBus.Error.NoMemory", "org.freedesktop.DBus.Error.NoReply"}
 CALL_ERRORS = ERRORS | {"StorageFull", "Internal"}
 ENDED = "org.freedesktop.DBus.Error.NoReply"
+GONE = "org.freedesktop.DBus.Error.ServiceUnknown"  # had ended before the call came
 # After whose error the journal may have grown: by what the daemon does beside.
 BESIDE = {("Policy", "Reload"), ("Clock", "Advance"), ("Clock", "Jump"), ("Transfer", "Import"),
           ("Tickets", "Decide")}  # whose recipe lets days pass
@@ -381,6 +382,8 @@ class MethodSweep:
         control.disarm()
         if answer is None:
             raise Failure("the call was not answered, and the daemon has not ended")
+        if isinstance(answer, BusError) and answer.name == GONE:  # it was still busy with what came before, and met it
+            answer.name = ENDED
         return answer
 
     def judge(self, answer, mode, before, offset):
