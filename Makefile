@@ -6,13 +6,14 @@
 #   make check      every test; the last line is "N passed, N failed"
 #   make lint       layering, headers, clang-tidy, cppcheck, format; make format mends the last
 #   make prove      the long proofs, for MINUTES=60; docs/proof.md
+#   make fuzz       each decoder for FUZZ_SECONDS=600
 #   make sweep      every allocation and system call of the start and of every method fails; goes on where it was cut short
 #   make asan       the tests under AddressSanitizer and UBSan
 #   make bench      figures (SIZE=tickets, BENCH_DIR=where bases are kept); make figures puts them into docs
 #   make man        writes the manual pages anew
 #   make install    honours DESTDIR and prefix; make uninstall takes away what it has put there
 #
-# VARIANT=release|asan|tsan|clang chooses the build; V=1 shows the commands.
+# VARIANT=release|asan|tsan|clang|fuzz chooses the build; V=1 shows the commands.
 
 VARIANT ?= release
 CC_release = gcc
@@ -237,7 +238,7 @@ run-check:
 	  'calendars against a reference=$(PYTHON) tests/test_calendar.py' \
 	  'configuration, YAML test suite=$(PYTHON) tests/test_yaml_suite.py' \
 	  'rows of files=$(PYTHON) tests/test_rows.py' \
-  'manual pages=$(PYTHON) tests/test_man.py' \
+	  'manual pages=$(PYTHON) tests/test_man.py' \
 	  'bus=$(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus asan=env BUILD=build/asan $(PYTHON) -m unittest discover -s tests/bus' \
 	  'bus past the bus=env DIRECT=1 $(PYTHON) -m unittest discover -s tests/bus' \

@@ -29,7 +29,8 @@
           "the configuration cannot be used or contradicts open cases; the one in force stays")    \
         X(REFUSED_LIMIT, "LimitReached", 1, "a documented limit would be exceeded")                \
         X(REFUSED_STORAGE_FULL, "StorageFull", 75, "no room to store the change; nothing is lost") \
-        X(REFUSED_TRY_AGAIN, "TryAgain", 75, "the change could not be committed; call again")      \
+        X(REFUSED_TRY_AGAIN, "TryAgain", 75,                                                       \
+          "not now (too many calls wait, or a commit failed); nothing was changed, call again")    \
         X(REFUSED_DAMAGED, "RecordDamaged", 1,                                                     \
           "what is stored about this record is damaged; others are not concerned")                 \
         X(REFUSED_INTERNAL, "Internal", 1, "a fault of the daemon, described in its log")
