@@ -38,11 +38,11 @@ struct DueTimer {
         int watch_fd;
         int64_t seen_wall, seen_boot; /* the two clocks when last compared */
         bool suspect;
-        bool planned;   /* the periodic work, by this policy and clock */
-        bool failed;    /* something could not be worked off; tried again after a while */
-        bool said;      /* and was logged, until all goes well again */
-        bool behind;    /* the oldest event is late */
-        uint64_t turns; /* see DueHealth */
+        bool planned;     /* the periodic work, by this policy and clock */
+        int64_t retry_at; /* by the boot clock, what could not be done or read; 0: all went well */
+        bool said;        /* and was logged, until all goes well again */
+        bool behind;      /* the oldest event is late */
+        uint64_t turns;   /* see DueHealth */
 };
 
 static void wake_slice(DueTimer *due) {
@@ -169,6 +169,12 @@ static int do_work(DueTimer *due, const DueWork *work, int64_t now) {
                                             work->first.id, now);
 }
 
+/* However often somebody looks meanwhile. */
+static void try_again(DueTimer *due) {
+        if (!due->retry_at)
+                due->retry_at = boot_clock_now() + RETRY_AFTER;
+}
+
 /* What cannot be handled must not hold up all else: it is said once, passed over and tried again
  * later. */
 static void say_failure(DueTimer *due, const DueWork *at_fault, int r) {
@@ -184,7 +190,8 @@ static void say_failure(DueTimer *due, const DueWork *at_fault, int r) {
                        strerror(-r));
         else if (!due->said)
                 log_error("what is due cannot be worked off: %s; trying again", strerror(-r));
-        due->failed = due->said = true;
+        due->said = true;
+        try_again(due);
 }
 
 /* The next event, or when none is due the summaries of those that came late. -ENOENT: nothing to
@@ -230,10 +237,10 @@ static int plan(DueTimer *due) {
         return r;
 }
 
-/* When it is not known what comes next, it is asked again, as after a failure. */
-static void arm_timer(DueTimer *due, bool known, int64_t at) {
-        if (due->failed || !known)
-                sd_event_source_set_time_relative(due->timer, RETRY_AFTER);
+static void arm_timer(DueTimer *due, int64_t at) {
+        if (due->retry_at)
+                sd_event_source_set_time_relative(
+                        due->timer, (uint64_t)MAX(due->retry_at - boot_clock_now(), INT64_C(0)));
         else if (at && !due->clock->manual && !due->suspect)
                 sd_event_source_set_time(due->timer, (uint64_t)(at + AFTER));
         else {
@@ -270,7 +277,7 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
         judge_clock(due);
         if (due->suspect)
                 return 0;
-        due->failed = false;
+        due->retry_at = 0;
         now = wall_clock_now(due->clock);
         r = plan(due);
         judge_lag(due, now);
@@ -289,7 +296,7 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
         /* A further slice need not wait for the disk. */
         committer_end_batch(due->committer);
         due_rearm(due);
-        if (!due->failed)
+        if (!due->retry_at)
                 due->said = false;
         return 0;
 }
@@ -317,17 +324,21 @@ void due_rearm(DueTimer *due) {
 
         judge_again(due);
         r = next_instant(due, &at);
-        if (!due->suspect && !due->failed &&
+        if (r < 0) /* it is not known what comes next */
+                try_again(due);
+        if (!due->suspect && !due->retry_at &&
             ((at && at < wall_clock_now(due->clock)) || notification_is_gathering(due->store)))
                 wake_slice(due);
         store_release(due->store);
-        arm_timer(due, r == 0, at);
+        arm_timer(due, at);
 }
 
 void due_replan(DueTimer *due) {
         due->planned = false;
-        if (!due->suspect && plan(due) == 0) /* else the next slice tries again */
+        if (!due->suspect) {
+                plan(due); /* else the next slice tries again */
                 committer_touch(due->committer);
+        }
         due_rearm(due);
         wake_slice(due);
 }

@@ -25,8 +25,9 @@
 #include "kv-memory.c"
 #include "world.c"
 
-#define PERIOD       300000  /* of the watchdog, microseconds */
-#define ASKED_WITHIN 3000000 /* so long an unknown deadline stays unknown, microseconds */
+#define PERIOD          300000  /* of the watchdog, microseconds */
+#define ASKED_WITHIN    3000000 /* so long an unknown deadline stays unknown, microseconds */
+#define BETWEEN_COMMITS 100000  /* likewise */
 
 static const Periodic *const no_periodics[] = { NULL };
 
@@ -241,6 +242,26 @@ static void test_deadline_unknown(void **state) {
                 assert_true(sd_event_run(stage->due_event, ASKED_WITHIN) > 0);
 }
 
+/* However often something else is committed meanwhile, which looks at what is due each time. */
+static void test_tried_again_under_load(void **state) {
+        Stage *stage = *state;
+        int64_t end;
+
+        turn_due(stage);
+        make_late(stage, 1);
+        memory_disk_fail(stage->disk, MEMORY_WRITE, 1, -ENOSPC);
+        due_accept_clock(stage->due);
+        turn_due(stage);
+        memory_disk_fail(stage->disk, MEMORY_WRITE, 0, 0);
+        assert_true(due_health(stage->due).lag > 0);
+        end = boot_clock_now() + ASKED_WITHIN;
+        while (due_health(stage->due).lag > 0) {
+                assert_true(boot_clock_now() < end);
+                due_rearm(stage->due);
+                sd_event_run(stage->due_event, BETWEEN_COMMITS);
+        }
+}
+
 static void test_standstill(void **state) {
         Stage *stage = *state;
 
@@ -383,6 +404,7 @@ int main(void) {
                 WITH(test_one_bad_read),
                 WITHOUT(test_ready_unheard),
                 WITH(test_deadline_unknown),
+                WITH(test_tried_again_under_load),
                 WITH(test_standstill),
                 WITH(test_long_catching_up),
                 WITH(test_full_disk),
