@@ -63,10 +63,12 @@ static int prepare_output(Context *context) {
 /* Arguments come before the FIELD=VALUE words. */
 static int split_arguments(Context *context, char **rest) {
         const Command *command = context->command;
+        size_t files =
+                command->groups & FOR_FILES ? command->min : 0; /* whose names may have one */
 
         context->arguments = rest;
         while (context->n_arguments < command->max && rest[context->n_arguments] &&
-               !strchr(rest[context->n_arguments], '='))
+               (context->n_arguments < files || !strchr(rest[context->n_arguments], '=')))
                 context->n_arguments++;
         context->words = rest + context->n_arguments;
         while (context->words[context->n_words])

@@ -15,6 +15,7 @@
 #include "aftersales/limits.h"
 #include "job.h"
 #include "json.h"
+#include "out-file.h"
 
 #define CHUNK (64 * 1024)
 
@@ -66,27 +67,20 @@ static int load_file(Context *context, const char *path, int *ret) {
         return 0;
 }
 
-/* A file that appears whole or not at all. */
-static int save_file(Context *context, int from, const char *path) {
-        _cleanup_free_ char *temporary = NULL;
-        int fd, r;
-
-        if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-                return -ENOMEM;
-        fd = mkostemp(temporary, O_CLOEXEC);
-        r = fd < 0 ? -errno : 0;
-        if (r == 0)
-                r = lseek(from, 0, SEEK_SET) < 0 ? -errno : copy_all(from, fd, UINT64_MAX);
-        if (fd >= 0 && close(fd) < 0 && r == 0)
-                r = -errno;
-        if (r == 0 && rename(temporary, path) < 0)
-                r = -errno;
-        if (r == 0)
-                return 0;
-        if (fd >= 0)
-                unlink(temporary);
+static int cannot_write(Context *context, const char *path, int r) {
         return report(&context->report, EX_CANTCREAT, "%s cannot be written: %s", path,
                       strerror(-r));
+}
+
+static int save_file(Context *context, int from, const char *path) {
+        _cleanup_out_file_ OutFile file;
+        int r = out_file_open(&file, path);
+
+        if (r == 0)
+                r = lseek(from, 0, SEEK_SET) < 0 ? -errno : copy_all(from, file.fd, UINT64_MAX);
+        if (r == 0)
+                r = out_file_finish(&file);
+        return r < 0 ? cannot_write(context, path, r) : 0;
 }
 
 static const char *form_of(const Context *context, const char *path) {
@@ -309,25 +303,17 @@ static int export_to(Context *context, int fd) {
         return r != 0 ? r : job_exit_code(context, job);
 }
 
-/* It appears whole, under its name, or not at all. */
 static int export_to_file(Context *context, const char *path) {
-        _cleanup_free_ char *temporary = NULL;
-        _cleanup_close_ int fd = -1;
-        int r;
+        _cleanup_out_file_ OutFile file;
+        int r = out_file_open(&file, path);
 
-        if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-                return -ENOMEM;
-        fd = mkostemp(temporary, O_CLOEXEC);
-        if (fd < 0)
-                return report(&context->report, EX_CANTCREAT, "%s cannot be written: %s", path,
-                              strerror(errno));
-        r = export_to(context, fd);
-        if (r == 0 && (fsync(fd) < 0 || rename(temporary, path) < 0))
-                r = report(&context->report, EX_CANTCREAT, "%s cannot be written: %s", path,
-                           strerror(errno));
+        if (r < 0)
+                return cannot_write(context, path, r);
+        r = export_to(context, file.fd);
         if (r != 0)
-                unlink(temporary);
-        return r;
+                return r;
+        r = out_file_finish(&file);
+        return r < 0 ? cannot_write(context, path, r) : 0;
 }
 
 int verb_export(Context *context) {

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import stat
 import subprocess
 import unittest
 
@@ -179,6 +180,27 @@ class Client(FreshServiceTest):
         self.assertEqual(done.returncode, 1)
         self.assertFalse(bad.exists())
         self.assertEqual(list(self.service.directory.glob("bad.csv*")), [])
+
+    def test_what_stands_there_already(self):
+        path, link, pipe = (self.service.directory / name for name in ("kept.csv", "link.csv", "pipe"))
+        path.write_text("old", "utf-8")
+        path.chmod(0o640)
+        link.symlink_to(path)
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        for output in (link, pipe):
+            self.assertEqual(self.ctl("export", "unit", "--output", output).returncode, 0, output)
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(len(rows_of(path.read_bytes())), 12)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o640)
+        self.assertTrue(stat.S_ISFIFO(pipe.stat().st_mode))
+        self.assertEqual(len(rows_of(os.read(reader, 65536))), 12)
+
+    def test_a_name_with_an_equals_sign(self):
+        path = self.service.directory / "data=1.csv"
+        self.assertEqual(self.ctl("export", "unit", "--output", path).returncode, 0)
+        self.assertEqual(self.ctl("import", "unit", path).stdout, b"12 rows: 12 unchanged\n")
 
     def test_problems_and_rejects(self):
         path, rejects = self.service.directory / "f.csv", self.service.directory / "rejects.csv"
