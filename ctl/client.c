@@ -109,8 +109,10 @@ void client_done(Client *client) {
 
 int client_new_call(Client *client, const char *interface, const char *method,
                     sd_bus_message **ret) {
-        return sd_bus_message_new_method_call(client->bus, ret, AFTERSALES_BUS_NAME,
-                                              AFTERSALES_PATH, interface, method);
+        int r = sd_bus_message_new_method_call(client->bus, ret, AFTERSALES_BUS_NAME,
+                                               AFTERSALES_PATH, interface, method);
+
+        return r < 0 || !client->quick ? r : sd_bus_message_set_auto_start(*ret, false);
 }
 
 int client_append(sd_bus_message *m, const char *types, ...) {
@@ -144,7 +146,7 @@ int client_call_message(Client *client, sd_bus_message *m, const char *signature
 
         if (r < 0 && client->follows && is_away(&error))
                 return -EAGAIN;
-        if (r < 0 && went_away(&error)) {
+        if (r < 0 && went_away(&error) && !client->quick) {
                 sd_bus_error_free(&error);
                 sleep(RETRY_PAUSE_SEC);
                 r = sd_bus_call(client->bus, m, client->timeout, &error, &reply);

@@ -13,6 +13,7 @@ typedef struct Client {
         sd_bus *bus;
         const Report *report;
         uint64_t timeout; /* microseconds a call may take; 0: the library's own */
+        bool quick;       /* neither starts the daemon nor waits for its return */
         bool follows;     /* that the daemon is away is no failure: -EAGAIN, without a word */
 } Client;
 

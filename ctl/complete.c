@@ -68,6 +68,7 @@ static bool ask(Completion *c) {
         if (!c->client.bus && client_open(&c->client, &c->report, NULL) != 0)
                 return false;
         c->client.timeout = TIMEOUT;
+        c->client.quick = true;
         return true;
 }
 

@@ -74,13 +74,13 @@ static int cancel(Context *context, uint64_t job) {
 int job_follow(Context *context, uint64_t job, json_object **ret) {
         bool bar = isatty(STDERR_FILENO);
         _cleanup_json_ json_object *state = NULL;
-        sigset_t signals;
+        sigset_t signals, before;
         int r;
 
         sigemptyset(&signals);
         sigaddset(&signals, SIGINT);
         sigaddset(&signals, SIGTERM);
-        sigprocmask(SIG_BLOCK, &signals, NULL);
+        sigprocmask(SIG_BLOCK, &signals, &before);
         while ((r = look(context, job, &state)) == 0 && STREQ(text_at(state, "state"), "running")) {
                 if (bar)
                         draw_bar(state);
@@ -90,6 +90,7 @@ int job_follow(Context *context, uint64_t job, json_object **ret) {
                                 break;
                 }
         }
+        sigprocmask(SIG_SETMASK, &before, NULL);
         if (bar)
                 clear_bar();
         if (r == 0)

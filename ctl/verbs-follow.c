@@ -163,8 +163,13 @@ static int begin_at(Context *context, uint64_t *ret) {
 
 static int monitor(Context *context, Follower *follower) {
         uint64_t since = 0;
-        int r = begin_at(context, &since);
+        int r;
 
+        while ((r = begin_at(context, &since)) == -EAGAIN && !follower->ended) {
+                r = follower_return(follower);
+                if (r != 0)
+                        return r;
+        }
         while (r == 0 && !follower->ended) {
                 r = tell_all(context, follower, &since);
                 if (r == 0)
