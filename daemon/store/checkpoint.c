@@ -83,6 +83,7 @@ static int note_checkpoint(Store *store, uint64_t number) {
 /* What is logged from now on comes after it. */
 static void start_anew(Store *store, uint64_t number) {
         store->checkpoint = number;
+        store->behind = false;
         store->logged = (Amount){};
         store->retry_at = 0;
         if (store->wal)
@@ -128,11 +129,20 @@ static int write_beside(Store *store) {
         return r < 0 ? after_failure(store, r) : -EAGAIN;
 }
 
+/* Whether the log can begin anew before a checkpoint is durable: then the area to which that comes
+ * must have nothing that the database has not. */
+static bool is_area_free(const Store *store) {
+        return store->wal && !kv_gather_is_frozen(store->kv) && !store->behind &&
+               next_checkpoint(store) == store->checkpoint + 1;
+}
+
 /* The same, but what has gathered is written beside. */
 static int freeze(Store *store) {
         uint64_t number = next_checkpoint(store);
-        int r = batch_open(store);
+        int r;
 
+        assert(is_area_free(store));
+        r = batch_open(store);
         if (r < 0)
                 return r;
         r = note_checkpoint(store, number);
@@ -150,13 +160,14 @@ int store_begin_checkpoint(Store *store) {
 
         assert(store->mode != STORE_WRITING && store->sealed.state != SEALED_WRITING);
         store_release(store);
-        if (!store->options.background || !store->wal || kv_gather_fd(store->kv) < 0)
+        if (!store->options.background || kv_gather_fd(store->kv) < 0)
                 return checkpoint_flush(store);
         r = kv_gather_thaw(store->kv, checkpoint_is_due(store));
         if (r < 0)
                 return r == -EAGAIN ? r : after_failure(store, r);
-        /* What could not be written is first. */
-        return kv_gather_is_frozen(store->kv) ? write_beside(store) : freeze(store);
+        if (kv_gather_is_frozen(store->kv)) /* what could not be written is first */
+                return write_beside(store);
+        return is_area_free(store) ? freeze(store) : checkpoint_flush(store);
 }
 
 int store_end_checkpoint(Store *store) {

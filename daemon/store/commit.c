@@ -361,6 +361,7 @@ static bool is_looking(const Store *store) {
 static int bring_log(Store *store, const char *directory, Refusal *why) {
         int r = wal_read(store->wal, store->checkpoint, replay_frame, store);
 
+        store->behind = store->wal->checkpoint != store->checkpoint;
         store->checkpoint = store->wal->checkpoint;
         if (r == -EUCLEAN)
                 return refuse_wal(why, directory,

@@ -92,6 +92,9 @@ struct Store {
         Position now;
         Position before;     /* as the open batch found it */
         uint64_t checkpoint; /* the newest that was begun */
+        /* The database does not have it although nothing is frozen: what both areas of the log had
+         * has gathered as one at the opening. */
+        bool behind;
         Amount logged;       /* what the log has since the last checkpoint */
         size_t retry_at;     /* after a checkpoint that failed: so many changes, and the next try */
         bool dead;           /* a transaction could not even begin, or the log is lost */
