@@ -358,6 +358,11 @@ static bool is_looking(const Store *store) {
         return store->options.read_only && !store->options.trial;
 }
 
+/* Others bring it over the database, and have none from then on. */
+static bool keeps_log(const Store *store) {
+        return !store->options.read_only && !store->options.trial && !store->options.file;
+}
+
 static int bring_log(Store *store, const char *directory, Refusal *why) {
         int r = wal_read(store->wal, store->checkpoint, replay_frame, store);
 
@@ -376,7 +381,9 @@ static int bring_log(Store *store, const char *directory, Refusal *why) {
                            "write-ahead log",
                            store->logged.changes);
         r = checkpoint_flush(store);
-        return r == -ENOSPC ? 0 : r; /* they stay in the log until there is room */
+        if (r == -ENOSPC && keeps_log(store)) /* they stay there until there is room */
+                return wal_confirm(store->wal);
+        return r;
 }
 
 int store_open_wal(Store *store, const StoreOptions *options, Refusal *why) {
@@ -403,7 +410,7 @@ int store_open_wal(Store *store, const StoreOptions *options, Refusal *why) {
                 return refuse_wal(why, options->directory,
                                   "belongs to a newer state of the database than there is");
         r = bring_log(store, options->directory, why);
-        if (is_looking(store) || options->trial || options->file) /* from now on it has no log */
+        if (!keeps_log(store))
                 store->wal = wal_free(store->wal);
         return r;
 }

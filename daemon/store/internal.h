@@ -95,9 +95,9 @@ struct Store {
         /* The database does not have it although nothing is frozen: what both areas of the log had
          * has gathered as one at the opening. */
         bool behind;
-        Amount logged;       /* what the log has since the last checkpoint */
-        size_t retry_at;     /* after a checkpoint that failed: so many changes, and the next try */
-        bool dead;           /* a transaction could not even begin, or the log is lost */
+        Amount logged;   /* what the log has since the last checkpoint */
+        size_t retry_at; /* after a checkpoint that failed: so many changes, and the next try */
+        bool dead;       /* a transaction could not even begin, or the log is lost */
         uint64_t batches, ended; /* the number of the newest batch, and of the newest told of */
         Amount batch;
         int batch_error;  /* why the batch cannot be committed any more */

@@ -193,6 +193,7 @@ static int read_area(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userda
                 r = visit(userdata, &frame);
                 if (r != 0)
                         return r;
+                wal->last = wal->end;
                 wal->end += whole_sectors(WAL_HEADER + frame.records.size);
         }
         return r < 0 && r != -ENOENT ? r : look_behind(wal, wal->end);
@@ -212,6 +213,20 @@ int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata) {
                 wal->end = end;
         }
         return r;
+}
+
+int wal_confirm(Wal *wal) {
+        const WalMediumOps *ops = wal->medium->ops;
+        size_t size = wal->end - wal->last;
+        int r;
+
+        if (wal->end == area_begin(wal->checkpoint))
+                return 0;
+        buffer_reset(&wal->frame);
+        if (!buffer_add(&wal->frame, size))
+                return -ENOMEM;
+        r = ops->read(wal->medium, wal->last, wal->frame.data, size);
+        return r < 0 ? r : ops->write(wal->medium, wal->last, wal->frame.data, size);
 }
 
 static int pass_over(void *userdata _unused_, const WalFrame *frame _unused_) {

@@ -70,6 +70,7 @@ typedef struct Wal {
         WalMedium *medium;
         uint64_t checkpoint; /* that the next frame comes after */
         uint64_t end;        /* where it goes */
+        uint64_t last;       /* where the last one that was read stands, if end is behind it */
         Buffer frame;        /* the one that is being read */
         Worker *worker;      /* NULL: nothing is written beside */
         Slice pending;       /* what it writes */
@@ -91,6 +92,11 @@ int wal_prove(WalMedium *medium);
  * when a whole one stands behind it, acknowledged changes are damaged: -EUCLEAN. */
 typedef int (*WalVisit)(void *userdata, const WalFrame *frame);
 int wal_read(Wal *wal, uint64_t checkpoint, WalVisit visit, void *userdata);
+
+/* After wal_read(): makes durable what was read. The medium may have failed at the last frame and
+ * have it in a cache only, where a power cut would leave a hole in front of the next. 0 or negative
+ * errno. */
+int wal_confirm(Wal *wal);
 
 /* The next frame comes after that checkpoint: it goes to the beginning of its area, where frames
  * have ceased to be. */
