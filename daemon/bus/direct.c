@@ -93,6 +93,14 @@ bool direct_drop_deaf(Direct *direct, const Peer *peer) {
         return true;
 }
 
+/* Much is answered by sd-bus itself, to anybody, and never comes to us: they must read that, too.
+ */
+static int on_any(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
+        Peer *peer = userdata;
+
+        return direct_drop_deaf(peer->owner, peer);
+}
+
 static int on_gone(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
         remove_peer(userdata);
         return 0;
@@ -222,6 +230,8 @@ static int serve(Direct *direct, Peer *peer) {
         if (r >= 0)
                 r = sd_bus_add_object_vtable(peer->connection, NULL, "/org/freedesktop/DBus",
                                              "org.freedesktop.DBus", bus_vtable, peer);
+        if (r >= 0)
+                r = sd_bus_add_filter(peer->connection, NULL, on_any, peer);
         if (r >= 0)
                 r = sd_bus_match_signal(peer->connection, NULL, LOCAL_NAME, LOCAL_PATH, LOCAL_NAME,
                                         "Disconnected", on_gone, peer);

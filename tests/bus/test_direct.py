@@ -131,6 +131,20 @@ class Direct(FreshServiceTest):
         self.assertIn("who reads no answers", self.service.log_tail())
         self.assertTrue(other.status())
 
+    @needs_root
+    def test_who_does_not_read_what_the_library_answers(self):
+        """That never comes to the daemon's own methods, and anybody may ask for it."""
+        other = self.connect()
+        for interface, member in (("org.freedesktop.DBus.Introspectable", "Introspect"),
+                                  ("org.freedesktop.DBus.Peer", "Ping"), ("Nothing", "Get"), ("Tickets", "Nothing")):
+            question = Client.message(interface, member)
+            with self.subTest(member=member):
+                deaf = self.connect("nobody")
+                with self.assertRaises((ConnectionResetError, BrokenPipeError)):
+                    for _ in range(1000 * UNREAD_MAX):
+                        deaf.post(question)
+                self.assertTrue(other.status())
+
     def test_not_dbus(self):
         """Whatever comes instead of it, others are served."""
         for data in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\0AUTH ANONYMOUS\r\nBEGIN\r\n", os.urandom(4096),
