@@ -32,14 +32,14 @@ typedef struct User {
         uid_t uid;
         size_t n;
         Turn *first, **end;
+        sd_bus *direct; /* past the bus: where the newest of them has come from; or NULL */
 } User;
 
 struct Turns {
-        sd_bus *bus, *from; /* from: where the newest call that waits has come from */
+        sd_bus *bus;
         TurnCome come;
         TurnLost lost;
         void *userdata;
-        size_t n;               /* calls that wait */
         sd_event_source *work;  /* runs while calls are left that can be done */
         sd_event_source *again; /* after anything else: calls may have come, answers been taken */
         User *users, **end;     /* the first is next */
@@ -144,9 +144,10 @@ static Turn *take_turn(Turns *turns, User **at) {
         user->first = turn->next; /* the end is right as long as there are others */
         if (--user->n > 0)
                 append_user(turns, user);
-        else
+        else {
+                sd_bus_unref(user->direct);
                 free(user);
-        turns->n--;
+        }
         return turn;
 }
 
@@ -167,19 +168,27 @@ static User **whose_turn(Turns *turns) {
         return NULL;
 }
 
-/* On the bus everybody is behind everybody: whatever has come, so that whoever waits can have a
- * turn. A connection of its own holds but one user's, who can wait there. */
-static void read_on(Turns *turns) {
-        _cleanup_(sd_bus_unrefp) sd_bus *from = sd_bus_ref(turns->from);
+static void read_on(Turns *turns, sd_bus *connection, const User *user) {
+        _cleanup_(sd_bus_unrefp) sd_bus *from = sd_bus_ref(connection);
         int r = 1;
 
         for (unsigned n = 0; n < READ_AT_ONCE && r > 0; n++) {
-                if (from != turns->bus && turns->n >= READ_AT_ONCE)
+                if (user && user->n >= READ_AT_ONCE)
                         return;
                 r = sd_bus_process(from, NULL);
         }
         if (r < 0 && r != -ECONNRESET) /* it was closed, and whoever minds knows */
                 turns->lost(turns->userdata, from, r);
+}
+
+/* On the bus everybody is behind everybody: whatever has come, so that whoever waits can have a
+ * turn. A connection of its own holds but one user's, who can wait there: only so much that there
+ * is a call for each of their turns. */
+static void read_all(Turns *turns) {
+        read_on(turns, turns->bus, NULL);
+        for (const User *user = turns->users; user; user = user->next)
+                if (user->direct)
+                        read_on(turns, user->direct, user);
 }
 
 static void do_calls(Turns *turns) {
@@ -198,11 +207,9 @@ static void do_calls(Turns *turns) {
 
 static void work(Turns *turns) {
         if (whose_turn(turns)) {
-                read_on(turns);
+                read_all(turns);
                 do_calls(turns);
         }
-        if (!turns->users)
-                turns->from = sd_bus_unref(turns->from);
         sd_event_source_set_enabled(turns->work,
                                     whose_turn(turns) ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
@@ -246,9 +253,10 @@ int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m) 
         *user->end = turn;
         user->end = &turn->next;
         user->n++;
-        turns->n++;
-        sd_bus_unref(turns->from);
-        turns->from = sd_bus_ref(sd_bus_message_get_bus(m));
+        if (sd_bus_message_get_bus(m) != turns->bus) {
+                sd_bus_unref(user->direct);
+                user->direct = sd_bus_ref(sd_bus_message_get_bus(m));
+        }
         return 0;
 }
 
@@ -286,7 +294,6 @@ Turns *turns_free(Turns *turns) {
                 return NULL;
         while (turns->users)
                 turn_free(take_turn(turns, &turns->users));
-        sd_bus_unref(turns->from);
         sd_event_source_disable_unref(turns->work);
         sd_event_source_disable_unref(turns->again);
         free(turns);
