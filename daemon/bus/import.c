@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "bus/transfer.h"
 #include "dealers/report.h"
+#include "runtime/background.h"
 #include "transfer/import.h"
 #include "transfer/writer.h"
 
@@ -45,7 +46,7 @@ typedef struct Import {
         bool rejected;     /* one was already */
         uint64_t failures; /* of commits, when it began */
         ImportSession *session;
-        sd_event_source *slice;
+        Background *work;
 } Import;
 
 /* ---- what the session asks for ---- */
@@ -158,18 +159,17 @@ static int take_slice(Import *import) {
         return r;
 }
 
-static int on_slice(sd_event_source *source, void *userdata) {
+static void work_slice(void *userdata) {
         Import *import = userdata;
         int r = import->cancelled ? 0 : take_slice(import);
 
         if (r == 1) {
                 tell_counts(import);
-                sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+                background_wake(import->work);
         } else
                 end_import(import, r,
                            r == -EBADMSG ? "the file could not be read to its end: see its problems"
                                          : NULL);
-        return 0;
 }
 
 /* ---- all or nothing ---- */
@@ -180,7 +180,7 @@ static bool is_refused(const Import *import) {
 
 /* One transaction, in one go: whatever came before is committed first, so that nobody else is drawn
  * into it. All rows are looked at even after a refusal, so that all faults are known. */
-static int on_whole(sd_event_source *source _unused_, void *userdata) {
+static void work_whole(void *userdata) {
         Import *import = userdata;
         const BusOptions *options = &import->bus->options;
         bool settle = !due_health(import->bus->due).suspect, too_many = false;
@@ -205,7 +205,6 @@ static int on_whole(sd_event_source *source _unused_, void *userdata) {
                            "rows were refused, so nothing was imported: see the problems");
         else
                 end_import(import, r, NULL);
-        return 0;
 }
 
 /* ---- as a job ---- */
@@ -217,7 +216,7 @@ static void cancel_import(void *userdata) {
 static void free_import(void *userdata) {
         Import *import = userdata;
 
-        sd_event_source_disable_unref(import->slice);
+        background_free(import->work);
         import_free(import->session);
         buffer_done(&import->reject);
         if (import->fd >= 0)
@@ -248,11 +247,14 @@ static int open_session(Import *import, const ImportOrder *order) {
 }
 
 static int schedule(Import *import) {
-        int r = sd_event_add_defer(import->bus->options.event, &import->slice,
-                                   import->atomic ? on_whole : on_slice, import);
+        int r = background_new(import->bus->options.event, PRIORITY_JOB,
+                               import->atomic ? work_whole : work_slice, import, &import->work);
 
+        if (r < 0)
+                return r;
         import->failures = committer_counts(import->bus->options.committer).failures;
-        return r < 0 ? r : MIN(sd_event_source_set_priority(import->slice, PRIORITY_JOB), 0);
+        background_wake(import->work);
+        return 0;
 }
 
 static int check_file(int fd, Refusal *refusal) {

@@ -9,6 +9,7 @@
 
 #include "aftersales/limits.h"
 #include "base/log.h"
+#include "runtime/background.h"
 
 /* Summaries made ready in one change, within what a journal record holds. */
 #define RELEASE_AT_ONCE 64
@@ -16,9 +17,6 @@
 #define AFTER 1
 /* After a failure, so long until the next try. */
 #define RETRY_AFTER (1 * USEC_PER_SEC)
-/* Callers come first, but for so long only while something is due. */
-#define PATIENCE          100000 /* microseconds */
-#define PATIENCE_ACCURACY 1000
 /* While the clock is suspected, so long between two questions. */
 #define ASK_AFTER (60 * USEC_PER_SEC)
 
@@ -29,8 +27,7 @@ struct DueTimer {
         Committer *committer;
         const Periodic *const *periodics;
         sd_event_source *timer; /* armed at the next instant */
-        sd_event_source *slice; /* runs while there is a backlog */
-        sd_event_source *waits; /* runs it when callers have come first for too long */
+        Background *slices;     /* work while there is a backlog */
         sd_event_source *watch; /* the wall clock was set */
         sd_event_source *again; /* asks once more whether the clock is right */
         AskTimeSource ask;      /* or NULL */
@@ -44,15 +41,6 @@ struct DueTimer {
         bool behind;      /* the oldest event is late */
         uint64_t turns;   /* see DueHealth */
 };
-
-static void wake_slice(DueTimer *due) {
-        int on;
-
-        sd_event_source_set_enabled(due->slice, SD_EVENT_ONESHOT);
-        if (sd_event_source_get_enabled(due->waits, &on) >= 0 && on == SD_EVENT_OFF &&
-            sd_event_source_set_time_relative(due->waits, PATIENCE) >= 0)
-                sd_event_source_set_enabled(due->waits, SD_EVENT_ONESHOT);
-}
 
 /* ---- is the clock to be believed? ---- */
 
@@ -266,17 +254,16 @@ static void judge_lag(DueTimer *due, int64_t now) {
         due->behind = behind;
 }
 
-static int on_slice(sd_event_source *source _unused_, void *userdata) {
+static void work_slice(void *userdata) {
         DueTimer *due = userdata;
         int64_t now, began = boot_clock_now();
         DuePast past = {};
         unsigned done = 0;
         int r;
 
-        sd_event_source_set_enabled(due->waits, SD_EVENT_OFF);
         judge_clock(due);
         if (due->suspect)
-                return 0;
+                return;
         due->retry_at = 0;
         now = wall_clock_now(due->clock);
         r = plan(due);
@@ -298,23 +285,12 @@ static int on_slice(sd_event_source *source _unused_, void *userdata) {
         due_rearm(due);
         if (!due->retry_at)
                 due->said = false;
-        return 0;
-}
-
-static int on_waited(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
-        DueTimer *due = userdata;
-        int on;
-
-        if (sd_event_source_get_enabled(due->slice, &on) < 0 || on == SD_EVENT_OFF)
-                return 0;
-        sd_event_source_set_enabled(due->slice, SD_EVENT_OFF);
-        return on_slice(due->slice, due);
 }
 
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         DueTimer *due = userdata;
 
-        wake_slice(due);
+        background_wake(due->slices);
         return 0;
 }
 
@@ -328,7 +304,7 @@ void due_rearm(DueTimer *due) {
                 try_again(due);
         if (!due->suspect && !due->retry_at &&
             ((at && at < wall_clock_now(due->clock)) || notification_is_gathering(due->store)))
-                wake_slice(due);
+                background_wake(due->slices);
         store_release(due->store);
         arm_timer(due, at);
 }
@@ -340,7 +316,7 @@ void due_replan(DueTimer *due) {
                 committer_touch(due->committer);
         }
         due_rearm(due);
-        wake_slice(due);
+        background_wake(due->slices);
 }
 
 static void on_commit(void *userdata, int result) {
@@ -424,7 +400,7 @@ void due_accept_clock(DueTimer *due) {
         due->seen_boot = boot_clock_now();
         store_note_time(due->store, due->seen_wall);
         due->planned = false;
-        wake_slice(due);
+        background_wake(due->slices);
 }
 
 int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
@@ -481,16 +457,7 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
         if (r >= 0)
                 r = sd_event_source_set_priority(due->timer, PRIORITY_HEALTH); /* wakes only */
         if (r >= 0)
-                r = sd_event_add_defer(event, &due->slice, on_slice, due);
-        if (r >= 0)
-                r = sd_event_source_set_priority(due->slice, PRIORITY_DUE);
-        if (r >= 0)
-                r = sd_event_add_time(event, &due->waits, CLOCK_MONOTONIC, UINT64_MAX,
-                                      PATIENCE_ACCURACY, on_waited, due);
-        if (r >= 0)
-                r = sd_event_source_set_priority(due->waits, PRIORITY_HEALTH);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(due->waits, SD_EVENT_OFF);
+                r = background_new(event, PRIORITY_DUE, work_slice, due, &due->slices);
         if (r >= 0)
                 r = sd_event_add_time(event, &due->again, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_SEC,
                                       on_again, due);
@@ -507,7 +474,7 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
         judge_clock(due);
         if (!due->suspect && plan(due) == 0)
                 committer_commit(committer);
-        wake_slice(due);
+        background_wake(due->slices);
         *ret = due;
         return 0;
 }
@@ -516,8 +483,7 @@ DueTimer *due_free(DueTimer *due) {
         if (!due)
                 return NULL;
         sd_event_source_disable_unref(due->timer);
-        sd_event_source_disable_unref(due->slice);
-        sd_event_source_disable_unref(due->waits);
+        background_free(due->slices);
         sd_event_source_disable_unref(due->watch);
         sd_event_source_disable_unref(due->again);
         if (due->watch_fd >= 0)

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "runtime/background.h"
 #include "runtime/commit.h"
 
 #define ARGUMENTS_MAX 32
@@ -22,6 +23,7 @@ struct Helper {
         HelperOptions options;
         pid_t pid; /* 0: gone */
         int fd;
+        Background *reading;
         sd_event_source *io, *child;
         char line[HELPER_LINE_MAX];
         size_t n_line;
@@ -49,20 +51,26 @@ static void finish_if_over(Helper *helper) {
                 helper->options.on_end(helper->options.userdata, helper->status);
 }
 
-static int on_output(sd_event_source *source, int fd, uint32_t events _unused_, void *userdata) {
+static void read_output(void *userdata) {
         Helper *helper = userdata;
         char chunk[CHUNK];
-        ssize_t n = read(fd, chunk, sizeof(chunk));
+        ssize_t n = read(helper->fd, chunk, sizeof(chunk));
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return 0;
-        if (n > 0) {
+        if (n > 0)
                 take_output(helper, chunk, (size_t)n);
-                return 0;
+        if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
+                sd_event_source_set_enabled(helper->io, SD_EVENT_ONESHOT);
+                return;
         }
-        sd_event_source_set_enabled(source, SD_EVENT_OFF);
         helper->silent = true;
         finish_if_over(helper);
+}
+
+static int on_output(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
+                     void *userdata) {
+        Helper *helper = userdata;
+
+        background_wake(helper->reading);
         return 0;
 }
 
@@ -190,7 +198,11 @@ static int watch(Helper *helper) {
         int r = sd_event_add_io(event, &helper->io, helper->fd, EPOLLIN, on_output, helper);
 
         if (r >= 0)
-                r = sd_event_source_set_priority(helper->io, PRIORITY_HELPER);
+                r = sd_event_source_set_priority(helper->io, PRIORITY_HEALTH); /* wakes only */
+        if (r >= 0)
+                r = sd_event_source_set_enabled(helper->io, SD_EVENT_ONESHOT);
+        if (r >= 0)
+                r = background_new(event, PRIORITY_HELPER, read_output, helper, &helper->reading);
         if (r >= 0)
                 r = sd_event_add_child(event, &helper->child, helper->pid, WEXITED, on_child,
                                        helper);
@@ -225,6 +237,7 @@ Helper *helper_free(Helper *helper) {
         if (!helper)
                 return NULL;
         sd_event_source_disable_unref(helper->io);
+        background_free(helper->reading);
         sd_event_source_disable_unref(helper->child);
         if (helper->pid > 0) {
                 kill(helper->pid, SIGKILL);

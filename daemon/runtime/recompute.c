@@ -8,6 +8,7 @@
 
 #include "aftersales/limits.h"
 #include "base/log.h"
+#include "runtime/background.h"
 
 /* Without room, or while the clock is not believed, so long until the next try. */
 #define RETRY_AFTER (5 * USEC_PER_SEC)
@@ -18,7 +19,8 @@ struct Recompute {
         const WallClock *clock;
         Committer *committer;
         DueTimer *due;
-        sd_event_source *slice, *again;
+        Background *slices;
+        sd_event_source *again;
         int64_t version; /* being walked for; 0: no walk is under way */
         Key position;    /* in the index of due times */
         uint64_t done, failed;
@@ -84,7 +86,7 @@ static void wait_a_while(Recompute *rc) {
         sd_event_source_set_enabled(rc->again, SD_EVENT_ONESHOT);
 }
 
-static int on_slice(sd_event_source *source, void *userdata) {
+static void work_slice(void *userdata) {
         Recompute *rc = userdata;
         int64_t now = wall_clock_now(rc->clock), began = boot_clock_now();
         unsigned done = 0;
@@ -92,13 +94,13 @@ static int on_slice(sd_event_source *source, void *userdata) {
 
         if (due_health(rc->due).suspect) {
                 wait_a_while(rc);
-                return 0;
+                return;
         }
         while (r == 0 && done++ < RECOMPUTE_SLICE_CASES &&
                boot_clock_now() - began < RECOMPUTE_SLICE_TIME)
                 r = work_once(rc, now);
         if (r == 0)
-                sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+                background_wake(rc->slices);
         else if (r == -ENOENT)
                 finish(rc, now);
         else {
@@ -108,13 +110,12 @@ static int on_slice(sd_event_source *source, void *userdata) {
                 wait_a_while(rc);
         }
         committer_touch(rc->committer);
-        return 0;
 }
 
 static int on_again(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         Recompute *rc = userdata;
 
-        sd_event_source_set_enabled(rc->slice, SD_EVENT_ONESHOT);
+        background_wake(rc->slices);
         return 0;
 }
 
@@ -137,7 +138,10 @@ void recompute_begin(Recompute *rc) {
         rc->position = (Key){};
         rc->done = rc->failed = 0;
         version_done(&version);
-        sd_event_source_set_enabled(rc->slice, rc->version ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        if (rc->version)
+                background_wake(rc->slices);
+        else
+                background_rest(rc->slices);
         sd_event_source_set_enabled(rc->again, SD_EVENT_OFF);
 }
 
@@ -155,11 +159,7 @@ int recompute_new(sd_event *event, const Engine *engine, Store *store, const Wal
         *rc = (Recompute){
                 .engine = engine, .store = store, .clock = clock, .committer = committer, .due = due
         };
-        r = sd_event_add_defer(event, &rc->slice, on_slice, rc);
-        if (r >= 0)
-                r = sd_event_source_set_priority(rc->slice, PRIORITY_JOB);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(rc->slice, SD_EVENT_OFF);
+        r = background_new(event, PRIORITY_JOB, work_slice, rc, &rc->slices);
         if (r >= 0)
                 r = sd_event_add_time(event, &rc->again, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_SEC,
                                       on_again, rc);
@@ -177,7 +177,7 @@ int recompute_new(sd_event *event, const Engine *engine, Store *store, const Wal
 Recompute *recompute_free(Recompute *rc) {
         if (!rc)
                 return NULL;
-        sd_event_source_disable_unref(rc->slice);
+        background_free(rc->slices);
         sd_event_source_disable_unref(rc->again);
         free(rc);
         return NULL;

@@ -11,10 +11,11 @@ import unittest
 
 import jeepney
 
-from harness import REGION, Client, ServiceTest, end_process, needs_root, variants, wait_for
+from files import as_csv, import_file
+from harness import POLICY, REGION, Client, ServiceTest, end_process, needs_root, variants, wait_for
 
 FLOODER = pathlib.Path(__file__).resolve().parents[1] / "floods" / "flooder.py"
-TICKETS = 1000
+TICKETS, ROWS = 1000, 500
 GET_ID = jeepney.new_method_call(jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus",
                                                      "org.freedesktop.DBus"), "GetId")
 GET = Client.message("Tickets", "Get", "t", 1)
@@ -93,6 +94,17 @@ class Turns(ServiceTest):
             pass
         done = answer[1]["calls"] - before
         self.assertLess(done, 4 * WINDOW)
+
+    def test_work_goes_on(self):
+        """Callers come first, but not for ever: what helpers tell is heard, a file is imported, the open cases are
+        computed anew."""
+        rows = as_csv([{"type": "consultation", "region": REGION, "reference": f"row {i}"} for i in range(ROWS)])
+        self.service.configure(POLICY.read_text("utf-8").replace("response: 4h", "response: 5h"))
+        with self.flooded("calls", self.service.direct):
+            result, problems, _ = import_file(self.client, "ticket", rows)
+            self.assertEqual((result["state"], result["rows"], problems), ("done", ROWS, []))
+            self.client.call("Policy", "Reload")
+            wait_for(lambda: "recomputed_at" in self.client.call("Policy", "List")[0], "computing anew")
 
 
 if __name__ == "__main__":
