@@ -94,7 +94,7 @@ int app_dump(const AppOptions *options) {
                 return fail(EX_CONFIG, options->config_path,
                             "it cannot be loaded; --check-config says why");
         if (app_open_store(&app, true) < 0)
-                return fail(EX_NOINPUT, app_state_directory(&app), "its store cannot be opened");
+                return fail(EX_NOINPUT, app.directory, "its store cannot be opened");
         return STREQ(options->file, "-") ? dump_to(&app, stdout, "standard output")
                                          : dump_to_file(&app, options->file);
 }

@@ -18,6 +18,7 @@ typedef struct App {
         const AppOptions *options;
         WallClock clock;
         Policy *policy;
+        char *directory; /* of the store: what it was at the start, whatever policy comes */
         Engine *engine;
         Access *access;
         sd_event *event;
@@ -45,7 +46,6 @@ int app_open_new(App *app, const char *directory);
 int app_retire_store(const App *app, const char *file, uint32_t *ret_epoch);
 /* One that nobody else has open. */
 int app_open_file(App *app, const char *file, bool read_only);
-const char *app_state_directory(const App *app);
 /* What is written is seen by nobody else and gone at the end. */
 int app_open_trial(App *app);
 

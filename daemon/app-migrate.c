@@ -61,7 +61,7 @@ static int name_copy(const App *app, char *ret, char *ret_new, size_t size) {
         char store[MIGRATE_PATH_MAX], new_store[MIGRATE_PATH_MAX], stamp[32];
         time_t now = time(NULL);
         struct tm tm;
-        int r = kv_lmdb_paths(app_state_directory(app), store, new_store, sizeof(store));
+        int r = kv_lmdb_paths(app->directory, store, new_store, sizeof(store));
 
         gmtime_r(&now, &tm);
         strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);

@@ -254,7 +254,7 @@ static int put_in_place(const AppOptions *options, bool load) {
                 return EX_CONFIG;
         }
         return restore_into(&(Restore){ .app = &app,
-                                        .directory = app_state_directory(&app),
+                                        .directory = app.directory,
                                         .file = options->file,
                                         .load = load });
 }

@@ -47,6 +47,7 @@ void app_done(App *app) {
         access_free(app->access);
         engine_free(app->engine);
         policy_free(app->policy);
+        free(app->directory);
 }
 
 /* ---- configuration ---- */
@@ -66,11 +67,20 @@ void app_log_warnings(const ConfigMessages *messages) {
                 log_warning("%s", messages->list[i].text);
 }
 
+/* A policy that takes the place of this one may be freed before the store is closed. */
+static int keep_directory(App *app) {
+        app->directory =
+                strdup(app->options->state ? app->options->state : app->policy->state_directory);
+        return app->directory ? 0 : -ENOMEM;
+}
+
 int app_load_policy(App *app, ConfigErrors *errors) {
         int r = digest_init();
 
         if (r == 0)
                 r = config_load(app->options->config_path, errors, &app->policy);
+        if (r == 0)
+                r = keep_directory(app);
         if (r == 0)
                 r = engine_new(app->policy, app_kinds, unit_find_recipient, errors, &app->engine);
         return r == 0 ? access_new(app->policy, errors, &app->access) : r;
@@ -122,10 +132,6 @@ int app_show_config(const AppOptions *options) {
 
 /* ---- store ---- */
 
-const char *app_state_directory(const App *app) {
-        return app->options->state ? app->options->state : app->policy->state_directory;
-}
-
 /* Whoever moves the store in the configuration of a unit must hear why it has not moved. */
 static void say_directory(const App *app) {
         if (app->options->unit_state && !STREQ(app->options->state, app->policy->state_directory))
@@ -136,7 +142,7 @@ static void say_directory(const App *app) {
 
 static StoreOptions store_options(const App *app) {
         return (StoreOptions){
-                .directory = app_state_directory(app),
+                .directory = app->directory,
                 .map_size = (uint64_t)app->policy->map_size,
                 .site = (uint16_t)app->policy->site,
                 .journal_keep = app->policy->journal_keep * USEC_PER_SEC,
@@ -291,7 +297,7 @@ static int start_bus(App *app) {
                 .clock = &app->clock,
                 .program = app->options->program,
                 .config_path = app->options->config_path,
-                .state_directory = app_state_directory(app),
+                .state_directory = app->directory,
                 .reload = app_reload,
                 .reload_userdata = app,
         };

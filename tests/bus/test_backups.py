@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BUILD, FreshServiceTest, POLICY, TIME_LIMIT, wait_for
+from harness import BUILD, DAEMON, FreshServiceTest, POLICY, Service, TIME_LIMIT, wait_for
 
 NAME = r"backup-\d{8}T\d{6}Z\.mdb"
 
@@ -142,6 +142,30 @@ class Backups(FreshServiceTest):
         failed = self.ctl()
         self.assertNotEqual(failed.returncode, 0)
         self.assertIn("Not a directory", failed.stderr)
+
+
+class OfTheConfiguration(FreshServiceTest):
+    """A daemon that nobody but its configuration tells where its store is."""
+
+    def setUp(self):
+        self.service = Service(self.CLOCK, started=False)
+        self.addCleanup(self.service.close)
+        self.service.configure(POLICY.read_text("utf-8").replace(
+            "store:\n", f"store:\n  directory: {self.service.state}\n", 1))
+        self.service.command = lambda *arguments: [DAEMON, "--config", self.service.config,
+                                                   *arguments]
+        self.service.start(self.CLOCK)
+        self.client = self.service.client()
+
+    def test_after_reloads(self):
+        for day in (8, 9, 10):
+            text = self.service.config.read_text("utf-8")
+            self.service.config.write_text(re.sub(r"keep: \d+d", f"keep: {day}d", text), "utf-8")
+            self.client.call("Policy", "Reload")
+            job = self.client.call("Jobs", "Wait", "t", self.client.call("Backups", "Create"))
+            self.assertEqual(job["state"], "done", job)
+            self.assertTrue((self.service.state / "backup" / job["name"]).exists())
+        self.assertEqual(self.client.call("Manager", "Check")[1], [])
 
 
 if __name__ == "__main__":

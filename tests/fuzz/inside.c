@@ -87,6 +87,7 @@ static void load(const char *path) {
         policy = app.policy;
         engine = app.engine;
         access_rules = app.access;
+        free(app.directory);
 }
 
 void inside_prepare(void) {
