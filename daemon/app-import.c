@@ -17,7 +17,7 @@
 #include "loop/version.h"
 #include "transfer/import.h"
 
-#define COMMIT_EVERY 1000 /* rows */
+#define COMMIT_EVERY 1000 /* rows, also blank ones */
 #define PROBLEM_SIZE (2 * REFUSAL_TEXT_MAX)
 
 typedef struct Trial {
@@ -89,8 +89,9 @@ static void tell_counts(const Trial *trial, const ImportSession *session) {
 static int run_rows(App *app, Trial *trial, ImportSession *session) {
         int r;
 
-        while ((r = import_next(session, app->engine, trial->now, trial->settle)) > 0) {
-                if (import_counts(session)->rows % COMMIT_EVERY != 0)
+        for (uint64_t n = 1; (r = import_next(session, app->engine, trial->now, trial->settle)) > 0;
+             n++) {
+                if (n % COMMIT_EVERY != 0)
                         continue;
                 r = store_commit(app->store);
                 if (r < 0)

@@ -253,10 +253,8 @@ static int put_in_place(const AppOptions *options, bool load) {
                         "error: the configuration cannot be loaded; --check-config says why\n");
                 return EX_CONFIG;
         }
-        return restore_into(&(Restore){ .app = &app,
-                                        .directory = app.directory,
-                                        .file = options->file,
-                                        .load = load });
+        return restore_into(&(Restore){
+                .app = &app, .directory = app.directory, .file = options->file, .load = load });
 }
 
 int app_restore(const AppOptions *options) {

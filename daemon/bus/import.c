@@ -257,19 +257,24 @@ static int schedule(Import *import) {
         return 0;
 }
 
-static int check_file(int fd, Refusal *refusal) {
-        int seals = fcntl(fd, F_GET_SEALS);
+static int check_file(const ImportOrder *order, Refusal *refusal) {
+        int seals = fcntl(order->fd, F_GET_SEALS);
         struct stat st;
 
         if (seals < 0 || (seals & SEALS) != SEALS)
                 return refuse(refusal, REFUSED_INVALID_VALUE,
                               "file: must be a memory file (memfd) with the seals write, grow and "
                               "shrink, so that it can be read without waiting for anybody");
-        if (fstat(fd, &st) < 0)
+        if (fstat(order->fd, &st) < 0)
                 return -errno;
         if (st.st_size > IMPORT_BYTES_MAX)
                 return refuse(refusal, REFUSED_LIMIT,
                               "file: larger than 4 GiB: import it in several parts");
+        if (order->atomic && !order->dry_run && st.st_size > IMPORT_ATOMIC_BYTES_MAX)
+                return refuse(refusal, REFUSED_LIMIT,
+                              "file: larger than can be imported all or nothing (%d MiB): try it "
+                              "with dry_run, then import it without atomic",
+                              IMPORT_ATOMIC_BYTES_MAX >> 20);
         return 0;
 }
 
@@ -309,7 +314,7 @@ static int read_order(BusCall *call, ImportOrder *ret) {
                                     &ret->encoding, &call->refusal);
         if (r == 0 && extra[EXTRA_REPORT].given)
                 r = check_report(call, ret);
-        return r != 0 ? r : check_file(ret->fd, &call->refusal);
+        return r != 0 ? r : check_file(ret, &call->refusal);
 }
 
 /* What is reported for a dealer is that dealer's own, whoever hands it in. */

@@ -75,7 +75,7 @@ static const BusMethod transfer_methods[] = {
           transfer_import,
           "Imports the rows of a file as a job: what is the name of a kind of case or sort of master data; file is "
           "a memory file (memfd) sealed against writing, growing and shrinking. Options: format s (csv, json: JSON "
-          "lines), encoding s (utf-8, gb18030), atomic b (all rows or none, at most 10000), dry_run b (only tell what would happen, "
+          "lines), encoding s (utf-8, gb18030), atomic b (all rows or none, at most 10000 and 16 MiB), dry_run b (only tell what would happen, "
           "rows of any number: every rule is tried, nothing is written), escalate b (rows "
           "with times of their own escalate what is past already; without it nobody hears of that), report t (with ticket: the "
           "number of the dealer's daily report that the file is; its rows are taken as that dealer's own, and at the end "

@@ -87,7 +87,8 @@ static int finish_file(CsvReader *csv, RowFault *fault) {
         return give_up(csv, fault);
 }
 
-/* Reads cells up to the end of a row. RowResult or negative errno. */
+/* Reads cells up to the end of a row, or passes over a line without any. RowResult or negative
+ * errno. */
 static int read_row(CsvReader *csv, RowFault *fault) {
         begin_row(csv);
         while (!csv->ended && !csv->whole) {
@@ -101,7 +102,7 @@ static int read_row(CsvReader *csv, RowFault *fault) {
                 if (r == 0)
                         return finish_file(csv, fault);
                 if (csv->line == 0 && is_blank(line))
-                        continue;
+                        return ROW_NONE;
                 if (csv->line == 0)
                         csv->line = line_source_number(csv->reader.lines);
                 r = feed(csv, line, fault);
@@ -120,7 +121,7 @@ static bool is_repeated(const CsvReader *csv, size_t i) {
         return false;
 }
 
-/* The first row names the columns. 0, ROW_FAULT, negative errno. */
+/* The first row names the columns. 0, ROW_FAULT, ROW_NONE, negative errno. */
 static int read_names(CsvReader *csv, RowFault *fault) {
         int r = read_row(csv, fault);
 

@@ -235,6 +235,8 @@ int import_next(ImportSession *session, const Engine *engine, int64_t now, bool 
         session->ended = r == ROW_END || (r == ROW_FAULT && fault.fatal);
         if (r == ROW_END)
                 return 0;
+        if (r == ROW_NONE)
+                return 1;
         session->counts.rows++;
         if (r == ROW_FAULT) {
                 tell_fault(session, row, &fault);

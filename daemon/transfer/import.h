@@ -65,10 +65,10 @@ typedef struct ImportSession ImportSession;
 int import_new(const ImportOptions *options, RowReader *reader, ImportSession **ret);
 ImportSession *import_free(ImportSession *session);
 
-/* Takes one row, as a change of its own in the open batch, by the policy of the engine. settle:
- * what is due on a case happens before it is moved (not while the clock is not believed). 1, 0 at
- * the end; refused rows are told and counted. Negative errno: the import cannot go on, as with a
- * row that cannot be read. */
+/* Takes one row, or passes over a blank line: as a change of its own in the open batch, by the
+ * policy of the engine. settle: what is due on a case happens before it is moved (not while the
+ * clock is not believed). 1, 0 at the end; refused rows are told and counted. Negative errno: the
+ * import cannot go on, as with a row that cannot be read. */
 int import_next(ImportSession *session, const Engine *engine, int64_t now, bool settle);
 
 const ImportCounts *import_counts(const ImportSession *session);

@@ -223,15 +223,15 @@ static int json_next(RowReader *reader, const Row **ret, RowFault *fault) {
 
         if (json->ended)
                 return ROW_END;
-        do {
-                r = line_source_next(reader->lines, &line, fault);
-                if (r == -EBADMSG) {
-                        json->ended = fault->fatal = true;
-                        return ROW_FAULT;
-                }
-                if (r <= 0)
-                        return r < 0 ? r : ROW_END;
-        } while (is_blank(line));
+        r = line_source_next(reader->lines, &line, fault);
+        if (r == -EBADMSG) {
+                json->ended = fault->fatal = true;
+                return ROW_FAULT;
+        }
+        if (r <= 0)
+                return r < 0 ? r : ROW_END;
+        if (is_blank(line))
+                return ROW_NONE;
         reader->row.line = line_source_number(reader->lines);
         reader->row.raw = without_end(line);
         *ret = &reader->row;

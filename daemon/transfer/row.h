@@ -57,6 +57,7 @@ typedef enum RowResult {
         ROW_END,
         ROW_READ,
         ROW_FAULT, /* see *fault; unless it is fatal, the next row can be read */
+        ROW_NONE,  /* a blank line; there may be billions of them */
 } RowResult;
 
 /* The next row; it holds until the following call. RowResult or negative errno. */

@@ -147,6 +147,39 @@ class AllOrNothing(ServiceTest):
         self.assertEqual(self.client.status()["sequence"], sequence)
 
 
+    def test_too_many_bytes(self):
+        fd = memory_file(b"code,symptom\n" + b"\n" * (16 << 20))
+        self.addCleanup(os.close, fd)
+        with self.refused("LimitReached", "16 MiB"):
+            self.client.call("Transfer", "Import", "sha{sv}", "fault", fd, {"atomic": ("b", True)})
+
+
+class BlankLines(ServiceTest):
+    """They are passed over, and are work all the same."""
+
+    def test_others_do_not_wait(self):
+        for form, head, line in (("csv", b"code,symptom\n", b"\n"), ("json", b"", b"\r"),
+                                 ("json", b"", b" " * 999 + b"\n")):
+            data = head + line * ((256 << 20) // len(line))
+            with self.subTest(form, line=len(line)):
+                job = import_file(self.client, "fault", data, wait=False, format=form)
+                waits = []
+                for _ in range(20):
+                    began = time.monotonic()
+                    self.client.status()
+                    waits.append(time.monotonic() - began)
+                self.client.call("Jobs", "Cancel", "t", job)
+                self.client.call("Jobs", "Wait", "t", job)
+                self.assertLess(max(waits), 0.3)
+
+    def test_between_rows(self):
+        data = b"\n" * 5000 + b"code,symptom\n" + b"\r\n" * 5000 + b"B-1,x\n" + b"\n" * 5000
+        for options in ({"dry_run": True}, {"atomic": True}, {}):
+            job, problems, _ = import_file(self.client, "fault", data, **options)
+            self.assertEqual((job["state"], problems, job["rows"]), ("done", [], 1))
+            self.assertEqual(job["refused"], 0)
+
+
 class DryRun(FreshServiceTest):
     def test_it_is_what_the_import_does(self):
         self.until("2026-03-03 10:00")

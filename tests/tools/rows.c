@@ -75,6 +75,8 @@ int main(int argc, char *argv[]) {
         if (row_reader_new((RowFormat)format, (RowEncoding)encoding, read_stdin, NULL, &reader) < 0)
                 return 1;
         while ((r = row_reader_next(reader, &row, &fault)) > 0) {
+                if (r == ROW_NONE)
+                        continue;
                 buffer_reset(&out);
                 if (r == ROW_FAULT)
                         show_fault(&out, &fault);
