@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 int refuse(Refusal *refusal, int code, const char *format, ...) {
         va_list arguments;
 
@@ -13,5 +15,6 @@ int refuse(Refusal *refusal, int code, const char *format, ...) {
         va_start(arguments, format);
         vsnprintf(refusal->text, sizeof(refusal->text), format, arguments);
         va_end(arguments);
+        text_mend(refusal->text);
         return code;
 }

@@ -14,5 +14,6 @@ typedef struct Refusal {
         char text[REFUSAL_TEXT_MAX];
 } Refusal;
 
-/* Fills the refusal and returns code. */
+/* Fills the refusal and returns code. What is too long is cut, and names of files that are no text
+ * are told as well as can be: the text is one that the bus takes. */
 int refuse(Refusal *refusal, int code, const char *format, ...) _printf_(3, 4);

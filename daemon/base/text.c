@@ -36,10 +36,15 @@ size_t utf8_character(const char *p, size_t size, uint32_t *ret) {
         return n;
 }
 
+/* Over the bus nobody can send or get them. */
+static bool is_noncharacter(uint32_t c) {
+        return (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
+}
+
 static bool is_control(uint32_t c, bool multiline) {
         if (c < 0x20)
                 return !(multiline && (c == '\n' || c == '\t'));
-        if (c >= 0x7f && c < 0xa0)
+        if ((c >= 0x7f && c < 0xa0) || is_noncharacter(c))
                 return true;
         /* Bidirectional overrides and isolates let text show what it does not say. */
         return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
@@ -84,6 +89,34 @@ char *text_escape(const char *text, char *buffer, size_t size) {
         }
         buffer[used] = '\0';
         return buffer;
+}
+
+/* Whether only the end of the character is missing. */
+static bool is_begun(const char *p, size_t size) {
+        uint8_t first = (uint8_t)p[0];
+        size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2, i = 1;
+
+        while (i < size && ((uint8_t)p[i] & 0xc0) == 0x80)
+                i++;
+        return first >= 0xc2 && first <= 0xf4 && i == size && size < n;
+}
+
+void text_mend(char *text) {
+        size_t size = strlen(text), n;
+
+        for (size_t i = 0; i < size; i += n) {
+                uint32_t c = 0;
+
+                n = utf8_character(text + i, size - i, &c);
+                if (n > 0 && !is_noncharacter(c))
+                        continue;
+                if (n == 0 && is_begun(text + i, size - i)) {
+                        text[i] = '\0';
+                        return;
+                }
+                n = MAX(n, (size_t)1);
+                memset(text + i, '?', n);
+        }
 }
 
 unsigned text_distance(const char *a, const char *b, unsigned limit) {

@@ -15,7 +15,8 @@ size_t utf8_character(const char *p, size_t size, uint32_t *ret);
 typedef enum TextFault {
         TEXT_OK = 0,
         TEXT_NOT_UTF8,
-        TEXT_CONTROL, /* C0 (but for line breaks and tabs where allowed), DEL, C1, bidi overrides */
+        TEXT_CONTROL, /* C0 (but for line breaks and tabs where allowed), DEL, C1, bidi overrides,
+                       * and what Unicode keeps from being characters */
 } TextFault;
 
 /* The first fault of a text and its byte position (untouched when there is none). */
@@ -24,6 +25,11 @@ TextFault text_check(const char *text, size_t size, bool multiline, size_t *ret_
 /* Writes text to buffer with everything unprintable as \xNN, cut with "..." when it is too long;
  * for log lines and error messages. Always terminates; returns buffer. */
 char *text_escape(const char *text, char *buffer, size_t size);
+
+/* Makes text of what was cut, or is none (the name of a file), so that it can be told over the bus,
+ * which takes nothing else: what the end has of a character goes, '?' takes the place of every byte
+ * of what is no character. */
+void text_mend(char *text);
 
 /* How many single-character edits turn a into b (Levenshtein), for "did you mean". At most limit.
  */

@@ -148,11 +148,16 @@ void job_count(Job *job, const char *name, uint64_t value) {
                 result->number = value;
 }
 
+static void copy_text(char ret[static JOB_TEXT_SIZE], const char *text) {
+        snprintf(ret, JOB_TEXT_SIZE, "%s", text);
+        text_mend(ret);
+}
+
 void job_text(Job *job, const char *name, const char *value) {
         JobResult *result = find_result(job, name);
 
         if (result)
-                snprintf(result->text, sizeof(result->text), "%s", value);
+                copy_text(result->text, value);
 }
 
 static void file_append(JobFile *file, Slice text) {
@@ -247,7 +252,7 @@ void job_end(Job *job, JobState state, const char *text) {
         job->state = state;
         job->ended_at = wall_clock_now(job->bus->options.clock);
         if (text)
-                snprintf(job->error, sizeof(job->error), "%s", text);
+                copy_text(job->error, text);
         file_seal(&job->problems);
         file_seal(&job->rejects);
         log_info("job %" PRIu64 " (%s, %s) is over: %s%s%s%s", job->id, job->work.name, job->owner,

@@ -105,7 +105,7 @@ static const char *character_problem(const char *p, size_t n, uint32_t c) {
                 return "a byte order mark is not allowed; save the file as UTF-8 without one";
         if (c == '\r')
                 return "a carriage return is not allowed; save the file with Unix line ends";
-        if (c == 0xfffe || c == 0xffff || text_check(p, n, true, &position) != TEXT_OK)
+        if (text_check(p, n, true, &position) != TEXT_OK)
                 return "an invisible control character is not allowed; remove it";
         return NULL;
 }

@@ -124,6 +124,21 @@ class Backups(FreshServiceTest):
         with self.refused("Internal", str(broken), "Not a directory"):
             self.client.call("Backups", "List")
 
+    def test_long_names(self):
+        """What is too long to be told is cut between two characters."""
+        for offset in range(3):
+            directory = self.service.directory / ("x" * offset + "备" * 60)
+            directory.write_text("")
+            long = f"{directory}/{'份' * 200}/{'份' * 60}"
+            self.service.configure(POLICY.read_text("utf-8") + f"backup: {{directory: {long}}}\n")
+            self.client.call("Policy", "Reload")
+            job = self.create()
+            self.assertEqual(job["state"], "failed")
+            self.assertIn("备备", job["error"])
+            self.assertEqual(self.client.call("Jobs", "List")[0], job)
+            with self.refused("Internal", "份份"):
+                self.client.call("Backups", "List")
+
     def test_command(self):
         made = self.ctl()
         self.assertEqual(made.returncode, 0, made.stderr)
@@ -156,6 +171,18 @@ class OfTheConfiguration(FreshServiceTest):
                                                    *arguments]
         self.service.start(self.CLOCK)
         self.client = self.service.client()
+
+    def test_a_name_that_is_no_text(self):
+        self.service.stop()
+        self.service.state = os.fsencode(self.service.directory) + b"/\xff\xe5\xa4"
+        del self.service.command
+        self.service.start(self.CLOCK)
+        with open(self.service.state + b"/backup", "wb"):
+            pass
+        with self.refused("Internal", "/???/backup", "Not a directory"):
+            self.client.call("Backups", "List")
+        self.assertIn("/???/backup", self.client.call("Jobs", "Wait", "t", self.client.call(
+            "Backups", "Create"))["error"])
 
     def test_after_reloads(self):
         for day in (8, 9, 10):

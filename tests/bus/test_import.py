@@ -117,6 +117,17 @@ class MasterData(ServiceTest):
                 self.assertEqual(job["state"], "failed")
                 self.assertIn(words, problems[-1][4])
 
+    def test_what_no_bus_takes_as_text(self):
+        """There are code points that Unicode keeps from being characters: U+FDD0, U+FFFF ..."""
+        for i, text in enumerate("\ufdd0 \ufffe \uffff \U0001ffff \U0010fffe".split()):
+            row = {"code": f"U-{i}", "symptom": f"a{text}b"}
+            job, problems, _ = import_file(self.client, "fault", as_csv([row]))
+            self.assertEqual(*counts(job, refused=1))
+            self.assertEqual(problems[0][2:4], ["symptom", "InvalidValue"])
+            job, problems, _ = import_file(self.client, "fault", as_csv([{"code": "U", text: "x"}]))
+            self.assertEqual(*counts(job, refused=1))
+        self.client.list_all("Faults")
+
     def test_json_lines(self):
         data = (b'{"code":"J-1","symptom":"a"}\n\n{"code":"J-2","symptom":null}\nnonsense\n'
                 b'[1]\n{"code":"J-3","symptom":1.5}\n{"code":"J-4","symptom":"\xff"}\n')

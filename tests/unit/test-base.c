@@ -476,6 +476,29 @@ static void test_escape_random(_unused_ void **state) {
         }
 }
 
+static void test_mend(_unused_ void **state) {
+        static const struct {
+                const char *text, *mended;
+        } cases[] = {
+                { "", "" },
+                { "a\n备份\x01", "a\n备份\x01" },
+                { "备\xe4\xbb", "备" },
+                { "x\xf0\x9f\x92", "x" },
+                { "x\xe4", "x" },
+                { "\xff\xe5\xa4/b\xff", "?\?\?/b?" },
+                { "\xed\xa0\x80\xc0\x80", "?????" },
+                { "a\xef\xbf\xbf\xef\xb7\x90z", "a??????z" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                char text[32];
+
+                snprintf(text, sizeof(text), "%s", cases[i].text);
+                text_mend(text);
+                assert_string_equal(text, cases[i].mended);
+        }
+}
+
 static unsigned distance_by_definition(const char *a, const char *b) {
         unsigned skip, both;
 
@@ -557,7 +580,7 @@ int main(void) {
                 cmocka_unit_test(test_utf8_bounds),       cmocka_unit_test(test_utf8_values),
                 cmocka_unit_test(test_text_check),        cmocka_unit_test(test_escape),
                 cmocka_unit_test(test_escape_random),     cmocka_unit_test(test_distance),
-                cmocka_unit_test(test_nearest),
+                cmocka_unit_test(test_nearest),           cmocka_unit_test(test_mend),
         };
 
         return cmocka_run_group_tests_name("base", tests, setup_digest, NULL);
