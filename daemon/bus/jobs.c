@@ -231,17 +231,50 @@ static Job *job_free(Job *job) {
         return NULL;
 }
 
-/* The oldest of those that have ended go when there are too many. */
-static void forget_old(Bus *bus) {
-        size_t kept = 0;
+typedef struct Kept {
+        uint64_t n, bytes;
+} Kept;
 
-        for (Job **job = &bus->jobs; *job;) {
+/* What is kept of those that have ended, of one owner or (NULL) of all. */
+static Kept count_kept(const Bus *bus, const char *owner) {
+        Kept kept = {};
+
+        for (const Job *job = bus->jobs; job; job = job->next)
+                if (job->state != JOB_RUNNING && (!owner || STREQ(job->owner, owner))) {
+                        kept.n++;
+                        kept.bytes += job->problems.size + job->rejects.size;
+                }
+        return kept;
+}
+
+/* The one that goes next, of whoever has most: nobody is forgotten for what others do. */
+static Job **find_surplus(Bus *bus) {
+        Kept all = count_kept(bus, NULL);
+        bool many = all.n > JOBS_KEPT_MAX;
+        Job **found = NULL;
+        uint64_t most = 0;
+
+        if (!many && all.bytes <= JOBS_KEPT_BYTES_MAX)
+                return NULL;
+        for (Job **job = &bus->jobs; *job; job = &(*job)->next) {
+                Kept own = count_kept(bus, (*job)->owner);
+                uint64_t size = many ? own.n : own.bytes;
+
+                if ((*job)->state == JOB_RUNNING || size < most)
+                        continue;
+                if (!found || size > most || (*job)->ended_at <= (*found)->ended_at)
+                        found = job;
+                most = size;
+        }
+        return found;
+}
+
+static void forget_old(Bus *bus) {
+        Job **job;
+
+        while ((job = find_surplus(bus))) {
                 Job *this = *job;
 
-                if (this->state == JOB_RUNNING || kept++ < JOBS_KEPT_MAX) {
-                        job = &this->next;
-                        continue;
-                }
                 *job = this->next;
                 job_free(this);
         }
@@ -454,7 +487,8 @@ static const BusMethod jobs_methods[] = {
           "field, error (a name after org.aftersales1.Error.) and text, separated by tabs." },
         { "Rejects", "t", "id", "h", "file", ANYBODY, jobs_rejects,
           "Of an import that has ended: the rows that were refused, as they came but in UTF-8, with a further column "
-          "error. Mended, it can be imported as it is." },
+          "error. Mended, it can be imported as it is. Problems and rejects have at most 16 MiB: what is not told any "
+          "more is told when the file is imported again." },
         {},
 };
 
@@ -469,7 +503,9 @@ const BusInterface jobs_interface = {
         .name = AFTERSALES_JOBS,
         .methods = jobs_methods,
         .signals = jobs_signals,
-        .doc = "Long work that goes on after the call that started it. Jobs are forgotten when the daemon ends.",
+        .doc = "Long work that goes on after the call that started it. Jobs are forgotten when the daemon ends; of those "
+               "that are over 32 are kept, with 256 MiB of problems and rejects, and the oldest of the user who has "
+               "most of that goes first.",
 };
 
 void jobs_done(Bus *bus) {

@@ -18,12 +18,13 @@
 #include "bus/internal.h"
 #include "runtime/helper.h"
 
-#define JOBS_RUNNING_MAX    8  /* of all callers */
-#define JOBS_RUNNING_OF_ONE 2  /* of one caller */
-#define JOBS_KEPT_MAX       32 /* ended ones, the youngest */
+#define JOBS_RUNNING_MAX    8                   /* of all callers */
+#define JOBS_RUNNING_OF_ONE 2                   /* of one caller */
+#define JOBS_KEPT_MAX       32                  /* ended ones */
+#define JOBS_KEPT_BYTES_MAX (256 * 1024 * 1024) /* of their files */
 #define JOB_RESULTS_MAX     16
 #define JOB_TEXT_SIZE       200
-#define JOB_FILE_BYTES_MAX  (64 * 1024 * 1024) /* of its problems, and of its rejects */
+#define JOB_FILE_BYTES_MAX  (16 * 1024 * 1024) /* of its problems, and of its rejects */
 
 typedef enum JobState {
         JOB_RUNNING = 1,
