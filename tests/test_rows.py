@@ -123,10 +123,13 @@ class Refused(unittest.TestCase):
     def test_json(self):
         for data, words in ((b"{", "ends within"), (b"[1]", "object"), (b"nonsense", "JSON"),
                             (b"{\"a\":1.5}", "whole number"), (b"{\"a\":[1]}", "whole number"),
-                            (b"{\"a\":\"x\\u0000y\"}", "zero"), (b"{\"a\":\"\xff\"}", "JSON"),
+                            (b"{\"a\":\"x\\u0000y\"}", "zero"), (b"{\"a\\u0000b\":1}", "zero"),
+                            (b"{\"a\":1}\0{\"b\":2}", "zero"), (b"{\"a\":1}\0{\"b\":2,\"c\":3}", "zero"),
+                            (b"{'a':1}", "double"), (b"{'a':1,\"a\":2}", "double"), (b"{'a\"':1}", "double"), (b"{\"a\":\"\xff\"}", "JSON"),
                             (b"{\"a\":1}}", "JSON")):
             with self.subTest(data):
                 self.fault(b"{\"ok\":true}\n" + data + b"\n", 2, words, "json")
+        self.assertEqual(read(b"{\"it's\":\"'\"}\n", "json"), [{"line": 1, "row": {"it's": "'"}}])
         self.assertEqual(read(b"{\"a\":null,\"b\":7,\"c\":false,\"d\":\"\"}\n", "json"),
                          [{"line": 1, "row": {"b": "7", "c": "false"}}])
 

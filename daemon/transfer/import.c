@@ -224,7 +224,7 @@ static int take_row(ImportSession *session, const Engine *engine, const Row *row
 
 int import_next(ImportSession *session, const Engine *engine, int64_t now, bool settle) {
         const Row *row = NULL;
-        RowFault fault;
+        RowFault fault = {};
         int r;
 
         if (session->ended)

@@ -35,6 +35,10 @@ static json_object *parse(JsonReader *json, Slice line, RowFault *fault) {
         uint64_t number = line_source_number(json->reader.lines);
         json_object *object;
 
+        if (memchr(line.data, 0, line.size)) { /* json-c takes it for the end of the line */
+                row_fault(fault, number, "the line has a zero byte");
+                return NULL;
+        }
         json_tokener_reset(json->tokener);
         object = json_tokener_parse_ex(json->tokener, line.data, (int)line.size);
         if (!object) {
@@ -55,16 +59,18 @@ static json_object *parse(JsonReader *json, Slice line, RowFault *fault) {
         return object;
 }
 
-/* ---- names that come twice ----
- * json-c keeps the last value of a name. The line is known to be an object in strict JSON here, so
- * that its strings end where a quotation mark has no backslash before it; what a name is, escapes
- * and all, is for json-c to say. */
+/* ---- names ----
+ * json-c keeps the last value of a name that comes twice, takes names in single quotes, strict or
+ * not, and ends one at a zero byte. But for that the line is known to be an object in strict JSON
+ * here, so that its strings end where a quotation mark has no backslash before it, and nothing else
+ * has a single quote; what a name is, escapes and all, is for json-c to say. */
 
 typedef struct KeyScan {
         const char *text;
         size_t size, at;
         unsigned depth;
         bool value; /* between a colon and the end of its value */
+        bool wrong; /* a name in single quotes, or with a zero byte */
 } KeyScan;
 
 /* The string at scan->at, with its quotation marks. */
@@ -82,11 +88,18 @@ static bool scan_key(KeyScan *scan, Slice *ret) {
         while (scan->at < scan->size) {
                 char c = scan->text[scan->at];
 
+                if (c == '\'') {
+                        scan->wrong = true;
+                        return false;
+                }
+
                 if (c == '"') {
                         Slice string = scan_string(scan);
 
                         if (scan->depth > 1 || scan->value)
                                 continue;
+                        if (memmem(string.data, string.size, "\\u0000", strlen("\\u0000")))
+                                scan->wrong = true;
                         *ret = string;
                         return true;
                 }
@@ -105,7 +118,7 @@ static json_object *read_name(JsonReader *json, Slice key) {
         return json_tokener_parse_ex(json->tokener, key.data, (int)key.size);
 }
 
-/* Tells the first that comes again; there is one. 0 or -ENOMEM. */
+/* Tells the first that comes again. 0 or -ENOMEM. */
 static int find_twice(JsonReader *json, Slice line, RowFault *fault) {
         json_object *seen = json_object_new_object();
         KeyScan scan = { .text = line.data, .size = line.size };
@@ -114,6 +127,7 @@ static int find_twice(JsonReader *json, Slice line, RowFault *fault) {
         Slice key;
         int r = seen ? 0 : -ENOMEM;
 
+        row_fault(fault, json->reader.row.line, "the names of the object cannot be told apart");
         while (r == 0 && !found && scan_key(&scan, &key)) {
                 json_object *name = read_name(json, key);
 
@@ -144,6 +158,11 @@ static int check_names(JsonReader *json, Slice line, RowFault *fault) {
 
         while (scan_key(&scan, &key))
                 names++;
+        if (scan.wrong) {
+                row_fault(fault, json->reader.row.line,
+                          "names stand in double quotation marks and have no zero bytes");
+                return ROW_FAULT;
+        }
         if (names == json_object_object_length(json->object))
                 return ROW_READ;
         r = find_twice(json, line, fault);

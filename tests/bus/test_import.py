@@ -136,6 +136,18 @@ class MasterData(ServiceTest):
         self.assertEqual(*counts(job, created=1, refused=5))
         self.assertIn("nonsense", rejects)
 
+    def test_json_that_is_not_strict(self):
+        """Whole lines were lost after a zero byte, and what was told of others was no text of ours."""
+        data = (b'{"code":"K-1"}\0{"code":"K-2"}\n' + b"{'code':\"K-3\"}\n"
+                b'{"code":"K-4"}\0{"x":1,"y":2}\n')
+        job, problems, _ = import_file(self.client, "fault", data, format="json")
+        self.assertEqual(*counts(job, refused=3))
+        self.assertEqual([(line, column, error) for line, column, _, error, _ in problems],
+                         [(str(line), "0", "InvalidValue") for line in (1, 2, 3)])
+        self.assertEqual([text for *_, text in problems],
+                         ["the line has a zero byte", "names stand in double quotation marks and have no zero bytes",
+                          "the line has a zero byte"])
+
 
 class AllOrNothing(ServiceTest):
     def test_a_refused_row_leaves_nothing(self):

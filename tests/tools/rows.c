@@ -65,7 +65,7 @@ int main(int argc, char *argv[]) {
         bool first = true;
         RowReader *reader;
         const Row *row;
-        RowFault fault;
+        RowFault fault = {};
         int r;
 
         if (!format || !encoding || (argc > 3 && !again)) {
