@@ -10,7 +10,6 @@
 #include "transfer/value.h"
 #include "transfer/writer.h"
 
-#define MASKED         "***"
 #define WRITE_AT       (64 * 1024) /* bytes gathered before they are written */
 #define PROGRESS_EVERY 1000        /* records */
 #define NAME_SIZE      128
@@ -84,7 +83,7 @@ static bool is_bare(const Field *field) {
 static const char *text_of(const Exporting *e, const Field *field, const void *record,
                            char number[static VALUE_SIZE]) {
         if ((field->marks & FIELD_PERSONAL) && !e->personal)
-                return MASKED;
+                return VALUE_MASKED;
         return value_text(field, record, number);
 }
 

@@ -215,6 +215,11 @@ int value_read(const Field *field, const char *text, void *record, Refusal *refu
         int64_t number = 0;
         int r;
 
+        if ((field->marks & FIELD_PERSONAL) && STREQ(text, VALUE_MASKED))
+                return refuse(refusal, REFUSED_INVALID_VALUE,
+                              "%s: %s stands for what the export was not permitted to tell; leave "
+                              "the column out",
+                              field->name, VALUE_MASKED);
         if (field->type == FIELD_TEXT) {
                 r = field_check_text(field, text, refusal);
                 return r != 0 ? r : field_set_text(field, record, text);

@@ -17,8 +17,11 @@
 #include "record/record.h"
 
 #define VALUE_SIZE 48
+/* What stands for personal data in the files of those who may not read it. */
+#define VALUE_MASKED "***"
 
-/* Sets a field of a record. 0, REFUSED_INVALID_VALUE, -ENOMEM. */
+/* Sets a field of a record; personal data is never set to what masks it. 0, REFUSED_INVALID_VALUE,
+ * -ENOMEM. */
 int value_read(const Field *field, const char *text, void *record, Refusal *refusal);
 /* The text of a field that is set; buffer is for those that are no texts. */
 const char *value_text(const Field *field, const void *record, char buffer[static VALUE_SIZE]);

@@ -60,6 +60,23 @@ class MasterData(ServiceTest):
         self.assertEqual(problems, [])
         self.assertEqual(*counts(job, unchanged=1))
 
+    def test_what_masks_personal_data_is_no_value(self):
+        """As an export has it for those who may not read such data."""
+        self.client.call("Units", "Update", "sa{sv}", "BJ-1", {"contact": ("s", "李经理")})
+        row = {"code": "BJ-1", "name": "另名", "contact": "***"}
+        job, problems, _ = import_file(self.client, "unit", as_csv([row]))
+        self.assertEqual(self.client.call("Units", "Get", "s", "BJ-1")["contact"], "李经理")
+        self.assertEqual(*counts(job, refused=1))
+        self.assertEqual(problems[0][:4], ["2", "3", "contact", "InvalidValue"])
+        self.assertIn("leave the column out", problems[0][4])
+        del row["contact"]
+        job, _, _ = import_file(self.client, "unit", as_csv([row]))
+        self.assertEqual(*counts(job, updated=1))
+        self.assertEqual(self.client.call("Units", "Get", "s", "BJ-1")["contact"], "李经理")
+        ticket = ticket_rows(1)[0] | {"phone": "***"}
+        job, problems, _ = import_file(self.client, "ticket", json.dumps(ticket).encode(), format="json")
+        self.assertEqual(problems[0][2:4], ["phone", "InvalidValue"])
+
     def test_problems_are_told_with_their_place(self):
         data = ("\ufeffcode,name,line,origin,warranty_months\r\n"
                 "Q-1,\"two\r\nlines\",X,own,1\r\n"
