@@ -3,6 +3,7 @@
 #include "kv-memory.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -38,10 +39,21 @@ typedef struct Planned {
         int error;
 } Planned;
 
+/* What a writer has put, or removed: the entry has only the key then. */
+typedef struct Written {
+        struct Written *next;
+        unsigned db;
+        bool removed;
+        Entry *entry;
+} Written;
+
 struct MemoryDisk {
         Database databases[MEMORY_DATABASES];
-        Planned failures[_MEMORY_CALL_MAX];
         bool open;
+        pthread_mutex_t lock; /* of what follows, which a writer's thread knows too */
+        Planned failures[_MEMORY_CALL_MAX];
+        bool dead;                       /* the medium failed */
+        Written *written, **written_end; /* committed by a writer, seen by nobody yet */
 };
 
 typedef struct MemoryKv {
@@ -51,22 +63,38 @@ typedef struct MemoryKv {
         Undo *undo; /* newest first */
         Lent *lent;
         bool spoiled; /* a write of the transaction failed */
-        bool dead;    /* the medium failed */
 } MemoryKv;
 
+typedef struct MemoryWriter {
+        Kv kv;
+        MemoryDisk *disk;
+        Written *written, **written_end; /* in its transaction */
+} MemoryWriter;
+
 void memory_disk_fail(MemoryDisk *disk, MemoryCall call, unsigned nth, int error) {
+        pthread_mutex_lock(&disk->lock);
         disk->failures[call] = (Planned){ nth, error };
+        pthread_mutex_unlock(&disk->lock);
 }
 
-static int failure_now(MemoryKv *m, MemoryCall call) {
-        Planned *planned = &m->disk->failures[call];
+static int failure_locked(MemoryDisk *disk, MemoryCall call) {
+        Planned *planned = &disk->failures[call];
 
-        if (m->dead)
+        if (disk->dead)
                 return -EIO;
         if (planned->nth == 0 || --planned->nth > 0)
                 return 0;
-        m->dead = planned->error == -EIO;
+        disk->dead = planned->error == -EIO;
         return planned->error;
+}
+
+static int failure_now(MemoryDisk *disk, MemoryCall call) {
+        int r;
+
+        pthread_mutex_lock(&disk->lock);
+        r = failure_locked(disk, call);
+        pthread_mutex_unlock(&disk->lock);
+        return r;
 }
 
 /* ---- entries ---- */
@@ -172,28 +200,25 @@ static void memory_end(Kv *kv) {
         m->spoiled = false;
 }
 
-static int memory_begin(Kv *kv, bool write) {
-        MemoryKv *m = (MemoryKv *)kv;
-        int r;
-
-        assert(m->mode == MEMORY_IDLE);
-        r = failure_now(m, MEMORY_BEGIN);
-        if (r == 0)
-                m->mode = write ? MEMORY_WRITING : MEMORY_READING;
-        return r;
-}
-
-static int memory_commit(Kv *kv) {
-        MemoryKv *m = (MemoryKv *)kv;
-        int r = m->spoiled ? -EIO : failure_now(m, MEMORY_COMMIT);
-
-        assert(m->mode == MEMORY_WRITING);
-        while (r == 0 && m->undo) {
+/* What the transaction has written stays. */
+static void keep_written(MemoryKv *m) {
+        while (m->undo) {
                 Undo *next = m->undo->next;
 
                 free(m->undo->before);
                 free(m->undo);
                 m->undo = next;
+        }
+}
+
+static int memory_commit(Kv *kv) {
+        MemoryKv *m = (MemoryKv *)kv;
+        int r = m->spoiled ? -EIO : failure_now(m->disk, MEMORY_COMMIT);
+
+        assert(m->mode == MEMORY_WRITING);
+        if (r == 0) {
+                keep_written(m);
+                r = failure_now(m->disk, MEMORY_TOLD);
         }
         memory_end(kv);
         return r;
@@ -257,11 +282,48 @@ static int replace(MemoryKv *m, unsigned db, Slice key, Entry *entry) {
         return 0;
 }
 
+/* What a writer has committed since. */
+static void take_written(MemoryKv *m) {
+        Written *written;
+
+        pthread_mutex_lock(&m->disk->lock);
+        written = m->disk->written;
+        m->disk->written = NULL;
+        m->disk->written_end = &m->disk->written;
+        pthread_mutex_unlock(&m->disk->lock);
+        while (written) {
+                Written *next = written->next;
+                int r;
+
+                r = replace(m, written->db, entry_key(written->entry),
+                            written->removed ? NULL : written->entry);
+                assert(r == 0 || (r == -ENOENT && written->removed));
+                if (written->removed)
+                        free(written->entry);
+                free(written);
+                written = next;
+        }
+        keep_written(m);
+}
+
+static int memory_begin(Kv *kv, bool write) {
+        MemoryKv *m = (MemoryKv *)kv;
+        int r;
+
+        assert(m->mode == MEMORY_IDLE);
+        r = failure_now(m->disk, MEMORY_BEGIN);
+        if (r < 0)
+                return r;
+        take_written(m);
+        m->mode = write ? MEMORY_WRITING : MEMORY_READING;
+        return 0;
+}
+
 static int memory_write(MemoryKv *m, unsigned db, Slice key, Entry *entry) {
         int r;
 
         assert(m->mode == MEMORY_WRITING && db < MEMORY_DATABASES);
-        r = m->spoiled ? -EIO : failure_now(m, MEMORY_WRITE);
+        r = m->spoiled ? -EIO : failure_now(m->disk, MEMORY_WRITE);
         if (r == 0)
                 r = replace(m, db, key, entry);
         m->spoiled = m->spoiled || (r < 0 && r != -ENOENT);
@@ -333,6 +395,103 @@ static Kv *memory_free(Kv *kv) {
         return NULL;
 }
 
+/* ---- writers: only what a checkpoint needs of them ---- */
+
+static void free_written(Written *written) {
+        while (written) {
+                Written *next = written->next;
+
+                free(written->entry);
+                free(written);
+                written = next;
+        }
+}
+
+static void writer_end(Kv *kv) {
+        MemoryWriter *w = (MemoryWriter *)kv;
+
+        free_written(w->written);
+        w->written = NULL;
+        w->written_end = &w->written;
+}
+
+static int writer_begin(Kv *kv, bool write) {
+        const MemoryWriter *w = (const MemoryWriter *)kv;
+
+        assert(write && !w->written);
+        return 0;
+}
+
+static int writer_commit(Kv *kv) {
+        MemoryWriter *w = (MemoryWriter *)kv;
+        int r;
+
+        pthread_mutex_lock(&w->disk->lock);
+        r = failure_locked(w->disk, MEMORY_BESIDE);
+        if (r == 0 && w->written) {
+                *w->disk->written_end = w->written;
+                w->disk->written_end = w->written_end;
+                w->written = NULL;
+                r = failure_locked(w->disk, MEMORY_TOLD);
+        }
+        pthread_mutex_unlock(&w->disk->lock);
+        writer_end(kv);
+        return r;
+}
+
+static int writer_write(Kv *kv, unsigned db, Slice key, Slice value, bool removed) {
+        MemoryWriter *w = (MemoryWriter *)kv;
+        Written *written = malloc(sizeof(*written));
+        Entry *entry = entry_new(key, value);
+
+        assert(db < MEMORY_DATABASES);
+        if (!written || !entry) {
+                free(written);
+                free(entry);
+                return -ENOMEM;
+        }
+        *written = (Written){ .db = db, .removed = removed, .entry = entry };
+        *w->written_end = written;
+        w->written_end = &written->next;
+        return 0;
+}
+
+static int writer_put(Kv *kv, unsigned db, Slice key, Slice value) {
+        return writer_write(kv, db, key, value, false);
+}
+
+static int writer_remove(Kv *kv, unsigned db, Slice key) {
+        return writer_write(kv, db, key, (Slice){}, true);
+}
+
+static Kv *writer_free(Kv *kv) {
+        if (kv)
+                writer_end(kv);
+        free(kv);
+        return NULL;
+}
+
+static const KvOps writer_ops = {
+        .begin = writer_begin,
+        .commit = writer_commit,
+        .end = writer_end,
+        .put = writer_put,
+        .remove = writer_remove,
+        .free = writer_free,
+};
+
+static int memory_writer(Kv *kv, Kv **ret) {
+        MemoryWriter *w = malloc(sizeof(*w));
+
+        if (!w)
+                return -ENOMEM;
+        *w = (MemoryWriter){ .kv.ops = &writer_ops,
+                             .disk = ((MemoryKv *)kv)->disk,
+                             .written_end = &w->written };
+        *ret = &w->kv;
+        return 0;
+}
+
 static const KvOps memory_ops = {
         .begin = memory_begin,
         .commit = memory_commit,
@@ -343,13 +502,20 @@ static const KvOps memory_ops = {
         .seek = memory_seek,
         .count = memory_count,
         .stats = memory_stats,
+        .writer = memory_writer,
         .free = memory_free,
 };
 
 /* ---- disks ---- */
 
 MemoryDisk *memory_disk_new(void) {
-        return calloc(1, sizeof(MemoryDisk));
+        MemoryDisk *disk = calloc(1, sizeof(*disk));
+
+        if (!disk)
+                return NULL;
+        pthread_mutex_init(&disk->lock, NULL);
+        disk->written_end = &disk->written;
+        return disk;
 }
 
 Kv *memory_disk_open(MemoryDisk *disk) {
@@ -360,6 +526,7 @@ Kv *memory_disk_open(MemoryDisk *disk) {
                 return NULL;
         *m = (MemoryKv){ .kv.ops = &memory_ops, .disk = disk };
         disk->open = true;
+        disk->dead = false;
         return &m->kv;
 }
 
@@ -372,6 +539,8 @@ MemoryDisk *memory_disk_free(MemoryDisk *disk) {
                         free(disk->databases[db].entries[i]);
                 free(disk->databases[db].entries);
         }
+        free_written(disk->written);
+        pthread_mutex_destroy(&disk->lock);
         free(disk);
         return NULL;
 }

@@ -7,7 +7,8 @@
  *
  * It is stricter than LMDB where the contract allows it: slices that come out are copies that are
  * gone with the next write or the end of the transaction, so that the sanitizers see whoever keeps
- * one. Like LMDB it spoils a transaction in which a write failed, and is dead after -EIO. */
+ * one. Like LMDB it spoils a transaction in which a write failed, and is dead after -EIO. What its
+ * writer has committed is seen by the transactions that begin afterwards. */
 
 #include "store/kv.h"
 
@@ -19,6 +20,8 @@ typedef enum MemoryCall {
         MEMORY_BEGIN,
         MEMORY_WRITE, /* put and remove */
         MEMORY_COMMIT,
+        MEMORY_BESIDE, /* the commit of a writer */
+        MEMORY_TOLD,   /* either, when it is done already: only its answer is wrong */
         _MEMORY_CALL_MAX,
 } MemoryCall;
 

@@ -14,7 +14,18 @@
 
 #include "kv-memory.c"
 #include "shelf.c"
+#include "store/internal.h"
+#include "store/kv-gather.h"
 #include "wal-memory.c"
+#ifndef __SANITIZE_THREAD__ /* to which the real one is shown */
+#include "worker-memory.c"
+#define THREADS 0
+#else
+#include "worker-memory.h"
+Rng worker_chance;
+unsigned workers_busy;
+#define THREADS 1
+#endif
 
 #define SEEDS     400
 #define STEPS     120
@@ -214,15 +225,36 @@ typedef struct Ledger {
         int64_t groups[ITEMS_MAX + 1];
 } Ledger;
 
+/* How it stands with the checkpoint that was begun last. */
+typedef enum Standing {
+        CHECKPOINT_DONE,
+        CHECKPOINT_UNDER_WAY,
+        CHECKPOINT_FAILED, /* beside: the log has two areas */
+        CHECKPOINT_BEHIND, /* not since the last opening, which had no room for it */
+        _STANDINGS,
+} Standing;
+
 typedef struct Trial {
         Shelf *shelf;
         WalDisk disk;
         Rng rng;
         bool beside; /* a thread writes */
         bool sealed; /* a batch, which it is writing */
+        bool behind;
         Ledger open, sealing, durable;
-        unsigned commits, failures, crashes, checkpoints, sealings, lost_with;
+        unsigned commits[_STANDINGS], crashes[_STANDINGS], checkpoints[_STANDINGS];
+        unsigned failures, sealings, lost_with, crashes_sealed, cuts, refused;
 } Trial;
+
+static Standing standing(Trial *trial) {
+        Store *store = trial->shelf->store;
+
+        if (kv_gather_is_frozen(store->kv))
+                return workers_busy > (store->sealed.state == SEALED_WRITING) ? CHECKPOINT_UNDER_WAY
+                                                                              : CHECKPOINT_FAILED;
+        trial->behind = trial->behind && !store_is_settled(store);
+        return trial->behind ? CHECKPOINT_BEHIND : CHECKPOINT_DONE;
+}
 
 static uint64_t id_of(size_t number) {
         return (uint64_t)SHELF_SITE << ID_SITE_SHIFT | number;
@@ -238,31 +270,99 @@ static void assert_ledger(Trial *trial, const Ledger *ledger) {
         }
 }
 
+/* What is written beside fails later, or not at all. */
 static void fail_nothing(Trial *trial) {
         for (int call = 0; call < _MEMORY_CALL_MAX; call++)
-                memory_disk_fail(trial->shelf->disk, (MemoryCall)call, 0, 0);
+                if (call != MEMORY_BESIDE)
+                        memory_disk_fail(trial->shelf->disk, (MemoryCall)call, 0, 0);
         trial->disk.fail_at = 0;
 }
 
-static void collect(Trial *trial);
+static void plan_failure(Trial *trial) {
+        int error = rng_one_in(&trial->rng, 2) ? -ENOSPC : -EIO;
+        unsigned nth = 1 + (unsigned)rng_below(&trial->rng, 12);
+        MemoryDisk *disk = trial->shelf->disk;
 
-static void reopen(Trial *trial) {
+        if (THREADS && trial->sealed) /* it looks at them just now */
+                return;
+        switch (rng_below(&trial->rng, 6)) {
+        case 0:
+                memory_disk_fail(disk, MEMORY_WRITE, nth, error);
+                break;
+        case 1:
+                memory_disk_fail(disk, MEMORY_COMMIT, 1, error);
+                break;
+        case 2:
+                memory_disk_fail(disk, MEMORY_BESIDE, 1, error);
+                break;
+        case 3:
+                memory_disk_fail(disk, MEMORY_TOLD, 1, -EIO);
+                break;
+        default:
+                trial->disk.fail_at = 1 + nth % 2;
+                trial->disk.error = error;
+        }
+}
+
+static void try_open(Trial *trial) {
         Shelf *shelf = trial->shelf;
+        Refusal why;
+        int r;
 
-        collect(trial);
+        shelf->options.wal = wal_disk_open(&trial->disk);
+        r = shelf_try_open(shelf, &why);
         fail_nothing(trial);
-        shelf->store = store_free(shelf->store);
+        memory_disk_fail(shelf->disk, MEMORY_BESIDE, 0, 0);
+        if (r == 0)
+                return;
+        if (r != -ENOSPC && r != -EIO)
+                fail_msg("%s", why.text);
+        trial->refused++;
         shelf->options.wal = wal_disk_open(&trial->disk);
         shelf_open(shelf);
+}
+
+static bool has_ledger(Trial *trial, const Ledger *ledger) {
+        for (size_t i = 1; i <= ITEMS_MAX; i++)
+                if (MAX(shelf_group(trial->shelf, id_of(i)), INT64_C(0)) != ledger->groups[i])
+                        return false;
+        return true;
+}
+
+/* The process ends, and starts again. What was being written then is there or not: if something was
+ * being committed, perhaps it is. */
+static void reopen(Trial *trial, const Ledger *maybe) {
+        Shelf *shelf = trial->shelf;
+
+        trial->crashes[standing(trial)]++;
+        if (rng_one_in(&trial->rng, 3))
+                plan_failure(trial);
+        shelf->store = store_free(shelf->store);
+        fail_nothing(trial);
+        memory_disk_fail(shelf->disk, MEMORY_BESIDE, 0, 0);
+        if (rng_one_in(&trial->rng, 3)) {
+                wal_disk_cut(&trial->disk);
+                trial->cuts++;
+        }
+        if (rng_one_in(&trial->rng, 3))
+                plan_failure(trial);
+        try_open(trial);
+        trial->behind = !store_is_settled(shelf->store);
+        if (maybe && has_ledger(trial, maybe))
+                trial->durable = *maybe;
         trial->open = trial->durable;
         assert_ledger(trial, &trial->durable);
+}
+
+static void crash(Trial *trial) {
+        trial->crashes_sealed += trial->sealed;
+        reopen(trial, trial->sealed ? &trial->sealing : NULL);
+        trial->sealed = false;
 }
 
 /* A batch has ended: what is there is what was acknowledged. A frame whose write failed may be
  * there after all, as any call without an answer. */
 static void end_batch(Trial *trial, int r, const Ledger *maybe) {
-        Shelf *shelf = trial->shelf;
-
         fail_nothing(trial);
         if (r == 0) {
                 trial->durable = *maybe;
@@ -270,23 +370,11 @@ static void end_batch(Trial *trial, int r, const Ledger *maybe) {
         }
         trial->failures++;
         trial->open = trial->durable;
-        if (r != -EIO) { /* after which a process ends */
-                assert_int_equal(r, -ENOSPC);
-                assert_ledger(trial, &trial->durable);
+        if (r == -EIO) { /* after which a process ends */
+                reopen(trial, maybe);
                 return;
         }
-        shelf->store = store_free(shelf->store);
-        shelf->options.wal = wal_disk_open(&trial->disk);
-        shelf_open(shelf);
-        if (shelf_group(shelf, id_of(0)) == -1 && maybe) {
-                bool whole = true;
-
-                for (size_t i = 1; i <= ITEMS_MAX; i++)
-                        whole = whole &&
-                                MAX(shelf_group(shelf, id_of(i)), INT64_C(0)) == maybe->groups[i];
-                if (whole)
-                        trial->open = trial->durable = *maybe;
-        }
+        assert_int_equal(r, -ENOSPC);
         assert_ledger(trial, &trial->durable);
 }
 
@@ -313,23 +401,6 @@ static int change_one(Trial *trial) {
         if (r == 0)
                 trial->open.groups[i] = group;
         return r;
-}
-
-static void plan_failure(Trial *trial) {
-        int error = rng_one_in(&trial->rng, 2) ? -ENOSPC : -EIO;
-        unsigned nth = 1 + (unsigned)rng_below(&trial->rng, 12);
-
-        switch (rng_below(&trial->rng, 4)) {
-        case 0:
-                memory_disk_fail(trial->shelf->disk, MEMORY_WRITE, nth, error);
-                break;
-        case 1:
-                memory_disk_fail(trial->shelf->disk, MEMORY_COMMIT, 1, error);
-                break;
-        default:
-                trial->disk.fail_at = 1 + nth % 2;
-                trial->disk.error = error;
-        }
 }
 
 /* The batch that is being written has ended; with it the next one fails. */
@@ -365,7 +436,7 @@ static void finish(Trial *trial, int r) {
         maybe = trial->open;
         commit = trial->beside && rng_one_in(&trial->rng, 2) ? store_begin_commit(store)
                                                              : store_commit(store);
-        trial->commits++;
+        trial->commits[standing(trial)] += commit == 0 || commit == -EAGAIN;
         if (commit == -EAGAIN) {
                 assert_true(store_durable(store) < store_head(store)->sequence);
                 trial->sealed = true;
@@ -377,32 +448,67 @@ static void finish(Trial *trial, int r) {
         end_batch(trial, r < 0 && commit == 0 ? r : commit, &maybe);
 }
 
-static void step(Trial *trial) {
-        Shelf *shelf = trial->shelf;
+static void make_checkpoint(Trial *trial) {
+        Store *store = trial->shelf->store;
+        bool at_once = rng_one_in(&trial->rng, 3);
+        int r;
+
+        trial->checkpoints[standing(trial)]++;
+        r = at_once ? store_settle(store) : store_begin_checkpoint(store);
+        if (r != -EAGAIN)
+                end_batch(trial, r, &trial->durable);
+        else if (rng_one_in(&trial->rng, 3))
+                memory_disk_fail(trial->shelf->disk, MEMORY_BESIDE, 1, -ENOSPC);
+}
+
+/* As it is told at any time. */
+static void hear_of_checkpoint(Trial *trial) {
+        int r = store_end_checkpoint(trial->shelf->store);
+
+        if (r == -EIO)
+                crash(trial);
+        else
+                assert_true(r == 0 || r == -EAGAIN || r == -ENOSPC);
+}
+
+static void abort_batch(Trial *trial) {
+        store_abort(trial->shelf->store);
+        fail_nothing(trial);
+        trial->open = trial->durable;
+        if (store_is_dead(trial->shelf->store))
+                crash(trial);
+        assert_ledger(trial, &trial->durable);
+}
+
+static int change_some(Trial *trial) {
         int r = 0;
 
-        if (!trial->sealed && rng_one_in(&trial->rng, 5))
-                plan_failure(trial);
         for (uint64_t n = 1 + rng_below(&trial->rng, 4); r == 0 && n > 0; n--)
                 r = change_one(trial);
-        if (r < 0 || rng_one_in(&trial->rng, 2))
+        return r;
+}
+
+static void step(Trial *trial) {
+        Shelf *shelf = trial->shelf;
+        int r;
+
+        if (rng_one_in(&trial->rng, 5))
+                plan_failure(trial);
+        r = change_some(trial);
+        if (rng_one_in(&trial->rng, 2))
                 collect(trial);
-        if (r == 0 && !trial->sealed && rng_one_in(&trial->rng, 8)) {
-                store_abort(shelf->store);
-                fail_nothing(trial);
-                trial->open = trial->durable;
-                if (store_is_dead(shelf->store))
-                        reopen(trial);
-                assert_ledger(trial, &trial->durable);
-        } else if (r == 0 && rng_one_in(&trial->rng, 8)) {
-                trial->crashes++;
-                reopen(trial);
-        } else if (r < 0 || rng_one_in(&trial->rng, 2))
-                finish(trial, r);
-        if (!store_has_batch(shelf->store) && !trial->sealed && rng_one_in(&trial->rng, 12)) {
-                trial->checkpoints++;
-                end_batch(trial, store_settle(shelf->store), &trial->durable);
+        if (r == 0 && rng_one_in(&trial->rng, 8))
+                crash(trial);
+        else if (r == 0 && !trial->sealed && rng_one_in(&trial->rng, 8))
+                abort_batch(trial);
+        else if (!trial->sealed || rng_one_in(&trial->rng, 2)) {
+                if (r < 0 || rng_one_in(&trial->rng, 2))
+                        finish(trial, r);
         }
+        if (rng_one_in(&trial->rng, 4))
+                hear_of_checkpoint(trial);
+        if (!store_has_batch(shelf->store) && !trial->sealed && rng_one_in(&trial->rng, 4))
+                make_checkpoint(trial);
         store_release(shelf->store);
 }
 
@@ -416,41 +522,67 @@ static void run(Trial *trial, uint64_t seed) {
         if (seed % 4 == 1) /* checkpoints are due after some changes already */
                 trial->shelf->options.map_size = 64 * 1024;
         trial->open = trial->durable = (Ledger){};
-        reopen(trial);
+        worker_chance = (Rng){ ~seed };
+        reopen(trial, NULL);
         for (unsigned i = 0; i < STEPS; i++)
                 step(trial);
         collect(trial);
         store_abort(trial->shelf->store);
-        reopen(trial);
+        crash(trial);
         faults = shelf_check(trial->shelf);
         assert_string_equal(faults, "");
         shelf_teardown((void **)&trial->shelf);
         wal_disk_done(&trial->disk);
+        assert_int_equal(workers_busy, 0);
+}
+
+static void tell(const char *what, const unsigned counts[static _STANDINGS]) {
+        printf("figure: %u %s when all was in the database, %u while a checkpoint was being "
+               "written, %u after it had failed, %u after one had at the start\n",
+               counts[CHECKPOINT_DONE], what, counts[CHECKPOINT_UNDER_WAY],
+               counts[CHECKPOINT_FAILED], counts[CHECKPOINT_BEHIND]);
+        for (int i = 0; i < _STANDINGS; i++)
+                assert_true(counts[i] > 0 || (i == CHECKPOINT_UNDER_WAY && THREADS));
+}
+
+static uint64_t seed; /* of the history that runs */
+
+static int tell_seed(_unused_ void **state) {
+        if (seed > 0)
+                printf("in the history of SEED=%" PRIu64 "\n", seed);
+        return 0;
 }
 
 static void test_store(_unused_ void **state) {
-        const char *few = getenv("SEEDS");
-        uint64_t seeds = few ? strtoull(few, NULL, 10) : SEEDS;
+        const char *few = getenv("SEEDS"), *first = getenv("SEED");
+        uint64_t seeds = few ? strtoull(few, NULL, 10) : first ? 1 : SEEDS;
+        uint64_t from = first ? strtoull(first, NULL, 10) : 1;
         Trial trial = {};
 
-        for (uint64_t seed = 1; seed <= seeds; seed++)
+        for (seed = from; seed < from + seeds; seed++)
                 run(&trial, seed);
-        printf("figure: %" PRIu64
-               " histories, %u commits, %u of them beside, %u failed, %u with the one before, "
-               "%u crashes, %u checkpoints\n",
-               seeds, trial.commits, trial.sealings, trial.failures, trial.lost_with, trial.crashes,
-               trial.checkpoints);
-        assert_true(trial.failures > seeds && trial.crashes > seeds &&
-                    trial.lost_with > seeds / 10);
+        seed = 0;
+        printf("figure: %" PRIu64 " histories, %u batches beside, %u failed, %u with the one "
+               "before, %u crashes within one, %u power cuts, %u starts that failed\n",
+               seeds, trial.sealings, trial.failures, trial.lost_with, trial.crashes_sealed,
+               trial.cuts, trial.refused);
+        if (seeds < SEEDS)
+                return;
+        tell("commits", trial.commits);
+        tell("crashes", trial.crashes);
+        tell("checkpoints", trial.checkpoints);
+        assert_true(trial.failures > seeds && trial.lost_with > seeds / 10 && trial.refused > 0);
 }
 
 #define WITH_FRAMES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                WITH_FRAMES(test_frames),        WITH_FRAMES(test_full),
-                WITH_FRAMES(test_damaged_first), WITH_FRAMES(test_damage),
-                cmocka_unit_test(test_store),
+                WITH_FRAMES(test_frames),
+                WITH_FRAMES(test_full),
+                WITH_FRAMES(test_damaged_first),
+                WITH_FRAMES(test_damage),
+                cmocka_unit_test_teardown(test_store, tell_seed),
         };
 
         return cmocka_run_group_tests_name("wal", tests, NULL, NULL);

@@ -27,10 +27,17 @@ static int disk_write(WalMedium *medium, uint64_t at, const void *data, size_t s
 
         assert(at + size <= WAL_SIZE && at % WAL_SECTOR == 0 && size % WAL_SECTOR == 0);
         disk->writes++;
-        for (size_t i = 0; i < size; i += WAL_SECTOR)
+        for (size_t i = 0; i < size; i += WAL_SECTOR) {
                 if (!fails || rng_one_in(&disk->rng, 2))
                         memcpy(disk->bytes + at + i, (const uint8_t *)data + i, WAL_SECTOR);
-        return fails ? disk->error : 0;
+                if (!fails || rng_one_in(&disk->rng, 2))
+                        memcpy(disk->safe + at + i, disk->bytes + at + i, WAL_SECTOR);
+        }
+        if (!fails)
+                return 0;
+        disk->cached = MIN(disk->cached, at);
+        disk->cached_end = MAX(disk->cached_end, at + size);
+        return disk->error;
 }
 
 static WalMedium *disk_free(WalMedium *medium) {
@@ -45,12 +52,16 @@ static const WalMediumOps disk_ops = {
 };
 
 void wal_disk_init(WalDisk *disk, uint64_t seed) {
-        *disk = (WalDisk){ .bytes = calloc(1, WAL_SIZE), .rng = { seed } };
-        assert(disk->bytes);
+        *disk = (WalDisk){ .bytes = calloc(1, WAL_SIZE),
+                           .safe = calloc(1, WAL_SIZE),
+                           .cached = WAL_SIZE,
+                           .rng = { seed } };
+        assert(disk->bytes && disk->safe);
 }
 
 void wal_disk_done(WalDisk *disk) {
         free(disk->bytes);
+        free(disk->safe);
         *disk = (WalDisk){};
 }
 
@@ -60,4 +71,12 @@ WalMedium *wal_disk_open(WalDisk *disk) {
         assert(medium);
         *medium = (WalMemory){ .medium.ops = &disk_ops, .disk = disk };
         return &medium->medium;
+}
+
+void wal_disk_cut(WalDisk *disk) {
+        if (disk->cached < disk->cached_end)
+                memcpy(disk->bytes + disk->cached, disk->safe + disk->cached,
+                       disk->cached_end - disk->cached);
+        disk->cached = WAL_SIZE;
+        disk->cached_end = 0;
 }

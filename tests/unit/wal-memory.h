@@ -2,14 +2,17 @@
 #pragma once
 
 /* What a write-ahead log is written on, over memory: it fails when it is told to, and then any part
- * of what was to be written is there, by whole sectors, as after a power cut. */
+ * of what was to be written is there, by whole sectors, and of that some in the cache only: a power
+ * cut takes it away. */
 
 #include "rng.h"
 #include "store/wal.h"
 
 typedef struct WalDisk {
-        uint8_t *bytes; /* WAL_SIZE; what survives */
-        Rng rng;        /* what lands of a write that fails */
+        uint8_t *bytes;              /* WAL_SIZE; what survives the process */
+        uint8_t *safe;               /* what survives the power */
+        uint64_t cached, cached_end; /* where they may differ */
+        Rng rng;                     /* what lands of a write that fails */
         unsigned writes;
         unsigned fail_at; /* the nth write from now on, 1 being the next; 0: none */
         int error;
@@ -18,3 +21,5 @@ typedef struct WalDisk {
 void wal_disk_init(WalDisk *disk, uint64_t seed);
 void wal_disk_done(WalDisk *disk);
 WalMedium *wal_disk_open(WalDisk *disk);
+/* The power fails, while nobody has it open. */
+void wal_disk_cut(WalDisk *disk);
