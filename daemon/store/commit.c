@@ -161,27 +161,20 @@ static int end_writing(Store *store, bool wait) {
         return 0;
 }
 
-/* 0: nothing is being written any more, and what was has not failed. */
-static int wait_for_log(Store *store) {
-        end_writing(store, true);
-        return store->sealed.state == SEALED_ENDED ? store->sealed.result : 0;
-}
-
 /* ---- batches ---- */
 
 int store_begin_batch(Store *store) {
+        const Sealed *sealed = &store->sealed;
         int r;
 
         if (store->mode == STORE_WRITING)
                 return 0;
-        if (checkpoint_is_due(store)) {
-                r = wait_for_log(store);
-                if (r < 0) /* is told first: nothing may be applied before */
-                        return r;
-                r = store_begin_checkpoint(store);
-                if (r == -EIO) /* without room for a checkpoint the log goes on as it can */
-                        return r;
-        }
+        if (checkpoint_is_due(store))
+                end_writing(store, true);
+        if (sealed->state == SEALED_ENDED && sealed->result < 0)
+                return sealed->result; /* is told first: nothing may be applied before */
+        if (checkpoint_is_due(store) && store_begin_checkpoint(store) == -EIO)
+                return -EIO; /* without room for a checkpoint the log goes on as it can */
         r = batch_open(store);
         store->batches += r == 0;
         return r;

@@ -285,7 +285,7 @@ static void plan_failure(Trial *trial) {
 
         if (THREADS && trial->sealed) /* it looks at them just now */
                 return;
-        switch (rng_below(&trial->rng, 6)) {
+        switch (rng_below(&trial->rng, 7)) {
         case 0:
                 memory_disk_fail(disk, MEMORY_WRITE, nth, error);
                 break;
@@ -297,6 +297,11 @@ static void plan_failure(Trial *trial) {
                 break;
         case 3:
                 memory_disk_fail(disk, MEMORY_TOLD, 1, -EIO);
+                break;
+        case 4: /* no room here nor there */
+                memory_disk_fail(disk, MEMORY_COMMIT, 1, -ENOSPC);
+                trial->disk.fail_at = 1;
+                trial->disk.error = -ENOSPC;
                 break;
         default:
                 trial->disk.fail_at = 1 + nth % 2;
@@ -346,6 +351,8 @@ static void reopen(Trial *trial, const Ledger *maybe) {
         }
         if (rng_one_in(&trial->rng, 3))
                 plan_failure(trial);
+        if (rng_one_in(&trial->rng, 4))
+                memory_disk_fail(shelf->disk, MEMORY_COMMIT, 1, -ENOSPC);
         try_open(trial);
         trial->behind = !store_is_settled(shelf->store);
         if (maybe && has_ledger(trial, maybe))
@@ -455,6 +462,7 @@ static void make_checkpoint(Trial *trial) {
 
         trial->checkpoints[standing(trial)]++;
         r = at_once ? store_settle(store) : store_begin_checkpoint(store);
+        assert_true(!at_once || r < 0 || !kv_gather_is_frozen(store->kv));
         if (r != -EAGAIN)
                 end_batch(trial, r, &trial->durable);
         else if (rng_one_in(&trial->rng, 3))
