@@ -373,37 +373,54 @@ static int bring_log(Store *store, const char *directory, Refusal *why) {
                 log_notice("%zu changes since the last checkpoint were brought from the "
                            "write-ahead log",
                            store->logged.changes);
-        r = checkpoint_flush(store);
-        if (r == -ENOSPC && keeps_log(store)) /* they stay there until there is room */
-                return wal_confirm(store->wal);
+        return checkpoint_flush(store);
+}
+
+/* Without room to fill one that is too short, what it has must not be passed over all the same. */
+static int open_short(const char *directory, WalMedium **ret) {
+        int r = wal_file_freeze(directory, ret);
+
+        log_warning("there is no room for the write-ahead log: every commit is a checkpoint now, "
+                    "which takes longer");
         return r;
+}
+
+static int bring_checked(Store *store, const char *directory, Refusal *why) {
+        uint64_t newest = 0;
+        int r = wal_newest(store->wal->medium, &newest);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (newest > store->checkpoint + 1) /* that one may have been begun */
+                return refuse_wal(why, directory,
+                                  "belongs to a newer state of the database than there is");
+        return bring_log(store, directory, why);
 }
 
 int store_open_wal(Store *store, const StoreOptions *options, Refusal *why) {
         WalMedium *medium = options->wal;
-        uint64_t newest = 0;
         int r = medium ? 0 : wal_file_open(options->directory, &medium);
+        bool is_short = r == -ENOSPC;
 
-        if (r == -ENOSPC) {
-                log_warning("there is no room for the write-ahead log: every commit is a "
-                            "checkpoint now, which takes longer");
-                return 0;
-        }
+        if (is_short)
+                r = open_short(options->directory, &medium);
         if (r < 0)
-                return r;
+                return is_short && r == -ENOENT ? 0 : r;
         r = wal_new(medium, options->background, &store->wal);
         if (r < 0) {
                 medium->ops->free(medium);
                 return r;
         }
-        r = wal_newest(medium, &newest);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        if (newest > store->checkpoint + 1) /* that one may have been begun */
-                return refuse_wal(why, options->directory,
-                                  "belongs to a newer state of the database than there is");
-        r = bring_log(store, options->directory, why);
-        if (!keeps_log(store))
+        r = bring_checked(store, options->directory, why);
+        if (r == -ENOSPC && is_short)
+                refuse(why, REFUSED_INTERNAL,
+                       "the write-ahead log %s/" WAL_NAME
+                       " is too short, and there is no room to bring what it has into the "
+                       "database: free disk space",
+                       options->directory);
+        if (is_short || !keeps_log(store))
                 store->wal = wal_free(store->wal);
+        else if (r == -ENOSPC) /* it stays there until there is room */
+                r = wal_confirm(store->wal);
         return r;
 }

@@ -156,19 +156,16 @@ static const WalMediumOps frozen_ops = {
 
 /* All of it, as far as it goes. */
 static int read_all(WalMedium *from, Buffer *to) {
-        int r = 0;
+        struct stat st;
+        uint8_t *bytes;
+        size_t size;
 
+        if (fstat(((const WalFile *)from)->fd, &st) < 0)
+                return -errno;
+        size = MIN((size_t)st.st_size, (size_t)WAL_SIZE);
         buffer_reset(to);
-        while (r == 0 && to->size < WAL_SIZE) {
-                uint8_t *piece = buffer_add(to, PIECE_SIZE);
-
-                if (!piece)
-                        return -ENOMEM;
-                r = file_read(from, to->size - PIECE_SIZE, piece, PIECE_SIZE);
-                if (r < 0)
-                        to->size -= PIECE_SIZE;
-        }
-        return r == -ENODATA ? 0 : r;
+        bytes = buffer_add(to, size);
+        return bytes || size == 0 ? file_read(from, 0, bytes, size) : -ENOMEM;
 }
 
 /* A frame that is written just now may be read torn and the one behind it whole, as if it were

@@ -608,6 +608,52 @@ static void test_disk_full(void **state) {
         shelf_open(shelf);
 }
 
+/* ---- a log that was cut short, on a full disk ----------------------------------------------- */
+
+static void open_limited(Shelf *shelf, rlim_t size, int expected) {
+        struct rlimit limit = { size, RLIM_INFINITY };
+        Refusal why;
+        int r;
+
+        assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        r = shelf_try_open(shelf, &why);
+        if (r != expected)
+                fail_msg("%d: %s", r, why.text);
+        limit.rlim_cur = RLIM_INFINITY;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        if (r < 0)
+                assert_non_null(strstr(why.text, "free disk space"));
+}
+
+static void bring_without_room(Shelf *shelf) {
+        uint64_t n;
+
+        open_limited(shelf, 8200, -ENOSPC); /* for the database neither */
+        open_limited(shelf, 1024 * 1024, 0);
+        assert_int_equal(store_count(shelf->store, &item_table, &n), 0);
+        assert_int_equal(n, 1);
+        shelf_add(shelf, "another", 2, NULL);
+        shelf_commit(shelf);
+        shelf->store = store_free(shelf->store);
+}
+
+static void test_short_log(void **state) {
+        Shelf *shelf = *state;
+        char path[128];
+        uint64_t n;
+
+        shelf_add(shelf, "in the log", 2, NULL);
+        shelf_commit(shelf);
+        assert_false(store_is_settled(shelf->store));
+        shelf->store = store_free(shelf->store);
+        assert_int_equal(truncate(shelf_path(shelf, "state.wal", path), 8192), 0);
+        assert_in_child(shelf, bring_without_room);
+        shelf_open(shelf);
+        assert_int_equal(store_count(shelf->store, &item_table, &n), 0);
+        assert_int_equal(n, 2);
+}
+
 #define ON_LMDB(test) cmocka_unit_test_setup_teardown(test, shelf_setup, shelf_teardown)
 
 int main(void) {
@@ -616,7 +662,7 @@ int main(void) {
                 ON_LMDB(test_one_state),        ON_LMDB(test_nothing_for_children),
                 ON_LMDB(test_left_over),        ON_LMDB(test_appears_whole),
                 ON_LMDB(test_creation_fails),   ON_LMDB(test_map_full),
-                ON_LMDB(test_disk_full),
+                ON_LMDB(test_disk_full),        ON_LMDB(test_short_log),
         };
 
         return cmocka_run_group_tests_name("store-files", tests, NULL, NULL);
