@@ -168,15 +168,22 @@ static int read_all(WalMedium *from, Buffer *to) {
         return bytes || size == 0 ? file_read(from, 0, bytes, size) : -ENOMEM;
 }
 
-/* A frame that is written just now may be read torn and the one behind it whole, as if it were
- * damaged; but not time and again. */
+/* What it has is in order unless a frame came while it was read: one may be torn and the one behind
+ * it whole, or, if a checkpoint came too, the last of an area be missing and the first of the next
+ * be there. But not time and again. */
 static int look(WalMedium *from, WalFrozen *frozen) {
         int r = -EUCLEAN;
 
         for (int looks = 0; r == -EUCLEAN && looks < LOOKS_MAX; looks++) {
-                r = read_all(from, &frozen->bytes);
+                uint64_t before = 0, after = 0;
+
+                r = wal_newest(from, &before);
+                if (r == 0 || r == -ENOENT)
+                        r = read_all(from, &frozen->bytes);
                 if (r == 0)
                         r = wal_prove(&frozen->medium);
+                if (r == 0 && wal_newest(&frozen->medium, &after) == 0 && after != before)
+                        r = -EUCLEAN;
         }
         return r == -EUCLEAN ? 0 : r;
 }

@@ -16,11 +16,13 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "base/macro.h"
+#include "store/wal.h"
 
 #include "kv-memory.c"
 #include "shelf.c"
@@ -654,15 +656,84 @@ static void test_short_log(void **state) {
         assert_int_equal(n, 2);
 }
 
+/* ---- the file of the log -------------------------------------------------------------------- */
+
+static void (*between_areas)(
+        void); /* called once, when the first was read and the second was not */
+
+ssize_t pread(int fd, void *buffer, size_t size, off_t at) {
+        if (at == WAL_AREA && between_areas) {
+                void (*function)(void) = between_areas;
+
+                between_areas = NULL;
+                function();
+        }
+        if (at < WAL_AREA)
+                size = MIN(size, (size_t)(WAL_AREA - at));
+        return syscall(SYS_pread64, fd, buffer, size, at);
+}
+
+static Wal *log_written;
+static uint64_t frames_written;
+
+static int append_frame(void) {
+        _cleanup_(buffer_done) Buffer frame = {};
+
+        wal_begin_frame(&frame);
+        wal_add_record(&frame, (Slice){ "record", 6 });
+        return wal_append(log_written, &frame, 1, 0, ++frames_written);
+}
+
+static void go_past_checkpoint(void) {
+        assert_int_equal(append_frame(), 0);
+        wal_restart(log_written, 3);
+        assert_int_equal(append_frame(), 0);
+}
+
+static int see_next(void *userdata, const WalFrame *frame) {
+        uint64_t *seen = userdata;
+
+        assert_int_equal(frame->published, ++*seen);
+        return 0;
+}
+
+/* Who looks at the log sees no frame without the one before it. */
+static void test_look(void **state) {
+        Shelf *shelf = *state;
+        WalMedium *file, *frozen;
+        uint64_t seen = 0;
+        Wal *looked;
+
+        assert_int_equal(wal_file_open(shelf->directory, &file), 0);
+        assert_int_equal(wal_new(file, false, &log_written), 0);
+        wal_restart(log_written, 2);
+        assert_int_equal(append_frame(), 0);
+        between_areas = go_past_checkpoint;
+        assert_int_equal(wal_file_freeze(shelf->directory, &frozen), 0);
+        assert_null(between_areas);
+        assert_int_equal(wal_new(frozen, false, &looked), 0);
+        assert_int_equal(wal_read(looked, 2, see_next, &seen), 0);
+        assert_int_equal(seen, frames_written);
+        wal_free(looked);
+        wal_free(log_written);
+        write_bytes(shelf, "state.wal", "", 0); /* these were no changes */
+}
+
 #define ON_LMDB(test) cmocka_unit_test_setup_teardown(test, shelf_setup, shelf_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_refused), ON_LMDB(test_one_at_a_time),
-                ON_LMDB(test_one_state),        ON_LMDB(test_nothing_for_children),
-                ON_LMDB(test_left_over),        ON_LMDB(test_appears_whole),
-                ON_LMDB(test_creation_fails),   ON_LMDB(test_map_full),
-                ON_LMDB(test_disk_full),        ON_LMDB(test_short_log),
+                cmocka_unit_test(test_refused),
+                ON_LMDB(test_one_at_a_time),
+                ON_LMDB(test_one_state),
+                ON_LMDB(test_nothing_for_children),
+                ON_LMDB(test_left_over),
+                ON_LMDB(test_appears_whole),
+                ON_LMDB(test_creation_fails),
+                ON_LMDB(test_map_full),
+                ON_LMDB(test_disk_full),
+                ON_LMDB(test_short_log),
+                ON_LMDB(test_look),
         };
 
         return cmocka_run_group_tests_name("store-files", tests, NULL, NULL);
