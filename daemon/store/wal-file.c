@@ -35,6 +35,11 @@ static int file_read(WalMedium *medium, uint64_t at, void *buffer, size_t size) 
         return 0;
 }
 
+/* Without memory the kernel may have written a part, as when the medium fails. */
+static int write_error(int error) {
+        return error == EDQUOT || error == EFBIG ? -ENOSPC : error == ENOMEM ? -EIO : -error;
+}
+
 static int write_all(int fd, uint64_t at, const void *data, size_t size) {
         const uint8_t *from = data;
 
@@ -44,7 +49,7 @@ static int write_all(int fd, uint64_t at, const void *data, size_t size) {
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n <= 0)
-                        return n == 0 ? -EIO : errno == EDQUOT || errno == EFBIG ? -ENOSPC : -errno;
+                        return n == 0 ? -EIO : write_error(errno);
                 from += n;
                 at += (uint64_t)n;
                 size -= (size_t)n;

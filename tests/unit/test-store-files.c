@@ -659,7 +659,8 @@ static void test_short_log(void **state) {
 /* ---- the file of the log -------------------------------------------------------------------- */
 
 static void (*between_areas)(
-        void); /* called once, when the first was read and the second was not */
+        void);          /* called once, when the first was read and the second was not */
+static int write_error; /* of the next write; which is done all the same */
 
 ssize_t pread(int fd, void *buffer, size_t size, off_t at) {
         if (at == WAL_AREA && between_areas) {
@@ -671,6 +672,16 @@ ssize_t pread(int fd, void *buffer, size_t size, off_t at) {
         if (at < WAL_AREA)
                 size = MIN(size, (size_t)(WAL_AREA - at));
         return syscall(SYS_pread64, fd, buffer, size, at);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
+        ssize_t n = syscall(SYS_pwrite64, fd, data, size, at);
+
+        if (write_error == 0)
+                return n;
+        errno = write_error;
+        write_error = 0;
+        return -1;
 }
 
 static Wal *log_written;
@@ -715,6 +726,10 @@ static void test_look(void **state) {
         assert_int_equal(wal_read(looked, 2, see_next, &seen), 0);
         assert_int_equal(seen, frames_written);
         wal_free(looked);
+        write_error = ENOMEM; /* the frame is there: this is not as if nothing had begun */
+        assert_int_equal(append_frame(), -EIO);
+        write_error = EDQUOT;
+        assert_int_equal(append_frame(), -ENOSPC);
         wal_free(log_written);
         write_bytes(shelf, "state.wal", "", 0); /* these were no changes */
 }
