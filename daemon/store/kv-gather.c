@@ -369,14 +369,15 @@ static int gather_count(Kv *kv, unsigned db, uint64_t *ret) {
 
 /* ---- checkpoints ---- */
 
-/* That a commit has spoiled the base for good shows only when it is read. */
+/* That a commit has spoiled the base for good shows only when it is read. Without reading it there
+ * is no going on: what was written cannot be taken back. */
 static int read_again(GatherKv *g, int r) {
         int again = g->base->ops->begin(g->base, false);
 
         if (again == 0 && !g->open)
                 g->base->ops->end(g->base);
         g->open = g->open && again == 0;
-        return r == 0 || again == -EIO ? again : r;
+        return again < 0 ? -EIO : r;
 }
 
 int kv_gather_write(Kv *kv) {

@@ -345,6 +345,26 @@ static void test_beside(void **state _unused_) {
         assert_true(frozen > ROUNDS / 2 && meanwhile > 0);
 }
 
+/* What is written stays written: that it cannot be read afterwards is no failure to write. */
+static void test_not_readable(void **state _unused_) {
+        MemoryDisk *disk = memory_disk_new();
+        Slice value;
+        Kv *kv;
+
+        assert_int_equal(kv_gather_new(memory_disk_open(disk), DATABASES, &kv), 0);
+        assert_int_equal(kv->ops->begin(kv, true), 0);
+        assert_int_equal(kv->ops->put(kv, 0, text_slice("key"), text_slice("value")), 0);
+        memory_disk_fail(disk, MEMORY_BEGIN, 2, -ENOMEM);
+        assert_int_equal(kv_gather_write(kv), -EIO);
+        kv->ops->end(kv);
+        kv->ops->free(kv);
+        kv = memory_disk_open(disk);
+        assert_int_equal(kv->ops->begin(kv, false), 0);
+        assert_int_equal(kv->ops->get(kv, 0, text_slice("key"), &value), 0);
+        kv->ops->free(kv);
+        memory_disk_free(disk);
+}
+
 /* ---- a queue ---- */
 
 #define QUEUE 1000
@@ -427,7 +447,8 @@ int main(void) {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_overlay),
                                             cmocka_unit_test(test_gather),
                                             cmocka_unit_test(test_beside),
-                                            cmocka_unit_test(test_queue) };
+                                            cmocka_unit_test(test_queue),
+                                            cmocka_unit_test(test_not_readable) };
 
         return cmocka_run_group_tests_name("layers", tests, NULL, NULL);
 }
