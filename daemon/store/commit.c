@@ -119,6 +119,15 @@ int store_replay(Store *store, Slice stored) {
         return r;
 }
 
+/* After its write failed a frame may be there all the same, and then the batch has happened:
+ * without room nothing must be left of it, else only the next start finds out. */
+static int forget_frame(Store *store, int r) {
+        if (r == -ENOSPC && wal_forget(store->wal) == 0)
+                return r;
+        store->dead = true;
+        return -EIO;
+}
+
 /* ---- beside ---- */
 
 /* What was applied over it is lost with it: only an error is left in its place. */
@@ -127,17 +136,14 @@ static int take_back_sealed(Store *store, int r) {
 
         if (has_batch)
                 batch_drop(store);
-        /* Perhaps the frame is there all the same: as with append_to_log(). */
-        if (r == -ENOSPC)
-                r = checkpoint_flush(store);
-        if (r == -ENOSPC && wal_forget(store->wal) == 0) {
+        r = forget_frame(store, r);
+        if (!store->dead) {
                 kv_gather_take_back(store->kv);
                 go_back(store, &store->sealed.before);
-        } else
-                store->dead = store->dead || r < 0;
+        }
         if (has_batch && batch_open(store) == 0)
-                store->batch_error = -ENOSPC;
-        return store->dead ? -EIO : r;
+                store->batch_error = r;
+        return r;
 }
 
 /* -EAGAIN: it is still being written, unless one waits. */
@@ -231,14 +237,7 @@ static int append_to_log(Store *store) {
                 batch_close(store);
                 return 0;
         }
-        /* Perhaps the frame is there all the same, and then the batch has happened. A checkpoint
-         * decides it, or nothing must be left of the frame. */
-        if (r == -ENOSPC)
-                r = checkpoint_make(store);
-        if (r == -ENOSPC && wal_forget(store->wal) == 0)
-                return r;
-        store->dead = store->dead || r < 0;
-        return r;
+        return forget_frame(store, r);
 }
 
 static int commit(Store *store, bool whole) {
