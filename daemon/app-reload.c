@@ -18,11 +18,6 @@ static int refuse_changed(Refusal *refusal) {
                       "the configuration was changed while it was being read; reload it again");
 }
 
-static int refuse_busy(Refusal *refusal) {
-        return refuse(refusal, REFUSED_TRY_AGAIN,
-                      "nothing can be committed now; reload the configuration again later");
-}
-
 static int load(App *next, const NewPolicy *policy, ConfigErrors *errors, Refusal *refusal) {
         ConfigIdentities identities = { .ids = policy->ids, .n = policy->n_ids };
         char found[POLICY_DIGEST_SIZE];
@@ -75,10 +70,6 @@ int app_reload(void *userdata, const NewPolicy *policy, Refusal *refusal) {
         if (r != 0)
                 return r;
         committer_commit(app->committer);
-        if (store_has_batch(app->store)) /* what is handled anew after a failure */
-                committer_commit(app->committer);
-        if (store_has_batch(app->store))
-                return refuse_busy(refusal);
         r = engine_enter(next.engine, app->store, policy->by, wall_clock_now(&app->clock));
         if (r < 0)
                 return refuse(

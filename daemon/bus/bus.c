@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "aftersales/bus.h"
+#include "aftersales/limits.h"
 #include "base/log.h"
 #include "bus/direct.h"
 #include "bus/jobs.h"
@@ -269,6 +270,8 @@ static void refuse_call(Bus *bus, const BusInterface *interface, sd_bus_message 
 
         if (r == -EBUSY)
                 refuse(&refusal, REFUSED_TRY_AGAIN, "%s; call again", busy);
+        else if (r == -EMSGSIZE)
+                refuse(&refusal, REFUSED_LIMIT, "a call may hold at most %d bytes", CALL_BYTES_MAX);
         else
                 bus_failure(r, interface->name, sd_bus_message_get_member(m), &refusal);
         bus_answer_refusal(bus, m, &refusal);

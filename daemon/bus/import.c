@@ -178,17 +178,14 @@ static bool is_refused(const Import *import) {
         return import_counts(import->session)->outcomes[IMPORT_REFUSED] > 0;
 }
 
-/* One transaction, in one go: whatever came before is committed first, so that nobody else is drawn
- * into it. All rows are looked at even after a refusal, so that all faults are known. */
-static void work_whole(void *userdata) {
-        Import *import = userdata;
+/* One transaction, in one go. All rows are looked at even after a refusal, so that all faults are
+ * known. */
+static void import_whole(Import *import) {
         const BusOptions *options = &import->bus->options;
         bool settle = !due_health(import->bus->due).suspect, too_many = false;
         int64_t now = wall_clock_now(options->clock);
-        int r = committer_commit(options->committer);
+        int r = 1;
 
-        if (r == 0)
-                r = 1;
         while (r > 0 && !too_many) {
                 r = import_next(import->session, options->engine, now, settle);
                 too_many = import_counts(import->session)->rows > IMPORT_ATOMIC_ROWS_MAX;
@@ -205,6 +202,17 @@ static void work_whole(void *userdata) {
                            "rows were refused, so nothing was imported: see the problems");
         else
                 end_import(import, r, NULL);
+}
+
+/* Whatever came before is committed first, so that nobody else is drawn into it. */
+static void work_whole(void *userdata) {
+        Import *import = userdata;
+        int r = committer_commit(import->bus->options.committer);
+
+        if (r < 0)
+                end_import(import, r, NULL);
+        else
+                import_whole(import);
 }
 
 /* ---- as a job ---- */

@@ -132,7 +132,8 @@ int bus_register_all(Bus *bus, sd_bus *connection);
 /* One to which something could not be added is closed, never freed: libsystemd 252 aborts there. */
 void bus_leave(sd_bus *connection);
 
-/* Handles a call as soon as it is known who sent it and it is their turn. */
+/* Handles a call as soon as it is known who sent it and it is their turn, later in any case: this
+ * may be called at the end of a batch. */
 void bus_receive(Bus *bus, const BusInterface *interface, sd_bus_message *m);
 
 /* Sends an answer, now or after the commit of what it may have seen. */

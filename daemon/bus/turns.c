@@ -15,8 +15,6 @@
 #define READ_AT_ONCE 64
 /* Calls are done for so long before more are read. Microseconds. */
 #define DO_FOR 1000
-/* A larger call is done at once: many that wait must not fill the memory. */
-#define WAITING_BYTES_MAX (16 * 1024)
 /* Answers that the bus has not taken yet; with more, those to come would wait behind them. */
 #define UNSENT_MAX 4
 
@@ -49,7 +47,7 @@ struct Turns {
 
 static int weigh_value(sd_bus_message *m, char type, const char *contents, size_t *bytes);
 
-/* -E2BIG: enough has been seen. */
+/* Many that wait must not fill the memory. -EMSGSIZE: enough has been seen. */
 static int weigh(sd_bus_message *m, size_t *bytes) {
         const char *contents;
         char type;
@@ -59,8 +57,8 @@ static int weigh(sd_bus_message *m, size_t *bytes) {
                 r = weigh_value(m, type, contents, bytes);
                 if (r < 0)
                         return r;
-                if (*bytes > WAITING_BYTES_MAX)
-                        return -E2BIG;
+                if (*bytes > CALL_BYTES_MAX)
+                        return -EMSGSIZE;
         }
         return r;
 }
@@ -103,7 +101,7 @@ static int weigh_value(sd_bus_message *m, char type, const char *contents, size_
 
 static bool is_large(sd_bus_message *m) {
         size_t bytes = 0;
-        bool large = weigh(m, &bytes) == -E2BIG;
+        bool large = weigh(m, &bytes) == -EMSGSIZE;
 
         sd_bus_message_rewind(m, true);
         return large;
@@ -236,10 +234,8 @@ int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m) 
         Turn *turn;
         User *user;
 
-        if (is_large(m)) {
-                turns->come(turns->userdata, subject, m);
-                return 0;
-        }
+        if (is_large(m))
+                return -EMSGSIZE;
         turn = calloc(1, sizeof(*turn));
         if (!turn)
                 return -ENOMEM;

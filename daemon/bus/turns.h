@@ -21,8 +21,8 @@ int turns_new(sd_bus *bus, sd_event *event, TurnCome come, TurnLost lost, void *
               Turns **ret);
 Turns *turns_free(Turns *turns);
 
-/* Keeps the call until it is its turn, or does it at once. 0, -ENOMEM, or -EBUSY: too many of that
- * user wait already. */
+/* Keeps the call until it is its turn; never does it by itself. 0, -ENOMEM, -EBUSY: too many of
+ * that user wait already, or -EMSGSIZE: it is larger than CALL_BYTES_MAX. */
 int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m);
 
 /* For calls that were taken when the loop had no event: after one it looks by itself. */

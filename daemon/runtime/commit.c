@@ -119,6 +119,7 @@ static int collect(Committer *c, bool wait) {
                 return 0;
         c->writing = false;
         if (r < 0) { /* the next has failed with it, and who is told should find none */
+                assert(store_batch_changes(c->store) == 0);
                 store_commit(c->store);
                 c->since = 0;
         }
@@ -137,6 +138,7 @@ int committer_commit(Committer *c) {
         r = store_commit(c->store);
         c->since = 0;
         tell(c, changes, r);
+        assert(!store_has_batch(c->store));
         return collected < 0 ? collected : r;
 }
 

@@ -28,7 +28,8 @@
 typedef struct Committer Committer;
 
 /* Called after every end of a batch: 0 it is durable (while the next may be open already), < 0
- * nothing of it happened, nor of any that came after it. */
+ * nothing of it happened, nor of any that came after it. It changes nothing in the store: whoever
+ * commits finds no batch afterwards. */
 typedef void (*CommitWatcher)(void *userdata, int result);
 
 int committer_new(sd_event *event, Store *store, Committer **ret);

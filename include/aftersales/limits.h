@@ -52,6 +52,7 @@
 #define POLICY_CASES_NAMED      10      /* contradicting ones that a refused reload names */
 #define CALLS_IN_FLIGHT         64      /* what our own programs keep; a bus allows 128 */
 #define CALLS_WAITING_MAX       1024    /* of one user, until it is their turn */
+#define CALL_BYTES_MAX          16384   /* of a call; none that is meant well needs as many */
 #define IMPORT_BYTES_MAX        (INT64_C(4) << 30) /* of the file of one import */
 #define IMPORT_ATOMIC_ROWS_MAX  10000      /* of an import that is all or nothing, which is */
 #define IMPORT_ATOMIC_BYTES_MAX (16 << 20) /* done in one go */

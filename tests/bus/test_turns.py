@@ -21,6 +21,7 @@ GET_ID = jeepney.new_method_call(jeepney.DBusAddress("/org/freedesktop/DBus", "o
 GET = Client.message("Tickets", "Get", "t", 1)
 STATUS = Client.message("Manager", "Status")
 SLOW = Client.message("Tickets", "List", "a{sv}su", variants({"type": "repair"}), "", 1000)  # there are none
+LARGE = 16384  # CALL_BYTES_MAX
 WINDOW, CONNECTIONS = 128, 4  # calls that a bus lets one have under way, and of how many
 
 
@@ -94,6 +95,17 @@ class Turns(ServiceTest):
             pass
         done = answer[1]["calls"] - before
         self.assertLess(done, 4 * WINDOW)
+
+    def test_large(self):
+        """A large call is refused: done at once it would go before others of its user, and many that wait would fill
+        the memory. As large a one as may be waits for its turn."""
+        for size, name in ((LARGE - 100, "NotFound"), (LARGE, "LimitReached")):
+            serials = [self.client.post(SLOW) for _ in range(8)]
+            large = self.client.post(Client.message("Manager", "Schema", "s", "x" * size))
+            answers = [self.client.next_answer() for _ in range(len(serials) + 1)]
+            self.assert_error(dict(answers)[large], name)
+            if name != "LimitReached":
+                self.assertEqual([serial for serial, _ in answers], [*serials, large])
 
     def test_work_goes_on(self):
         """Callers come first, but not for ever: what helpers tell is heard, a file is imported, the open cases are
