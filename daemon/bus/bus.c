@@ -401,7 +401,6 @@ static void answer_failed(Bus *bus, int result) {
                         answer_failed_commit(bus, held.call, result);
                 drop_held(&held);
         }
-        sd_bus_flush(bus->bus);
 }
 
 static void on_commit(void *userdata, int result) {

@@ -6,9 +6,12 @@ on, nothing acknowledged is lost, and whatever is due happens once there is room
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 import unittest
+
+import jeepney
 
 from support import HOUR, START, FaultTest, create_message, found_company, policy
 from files import as_csv, import_file
@@ -194,6 +197,34 @@ class FullDisk(Storage):
         self.assert_full()
         self.make_room(64)
         self.create()
+        self.assert_clean()
+
+    def test_bus_takes_nothing(self):
+        """Nobody waits for the bus to take answers of a batch that has failed."""
+        self.create(200)
+        self.service.configure(policy() + "  - {user: daemon, role: everything, scope: headquarters}\n")
+        self.client.call("Policy", "Reload")
+        direct = self.service.client(direct=True)
+        many = [self.service.client("daemon") for _ in range(3)]
+        subprocess.run(self.service.wrapper + ["sh", "-c", f"cat /dev/zero >{self.service.state}/filler || :"],
+                       stderr=subprocess.DEVNULL, check=True)
+        for client in many:  # who are known to the daemon from now on
+            client.status()
+        self.service.daemon.send_signal(signal.SIGSTOP)
+        for client in many:  # together more than the 8 MiB that libsystemd lets a socket keep
+            for _ in range(2 * IN_FLIGHT):
+                client.post(client.message("Tickets", "List", "a{sv}su", {}, "", 1000))
+            client.calls([jeepney.new_method_call(jeepney.message_bus, "GetId")])
+        self.service.bus.send_signal(signal.SIGSTOP)
+        self.service.daemon.send_signal(signal.SIGCONT)
+        try:
+            for id in self.created:
+                [answer] = direct.calls([direct.message("Tickets", "Dispatch", "ta{sv}", id, {})])
+                if isinstance(answer, BusError):
+                    self.assertEqual(answer.name, FULL, answer.text)
+        finally:
+            self.service.bus.send_signal(signal.SIGCONT)
+        self.assertIn("cannot commit", self.service.log_tail())
         self.assert_clean()
 
     def test_time_passes_while_full(self):
