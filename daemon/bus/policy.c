@@ -278,7 +278,7 @@ static int start_look(Bus *bus, sd_bus_message *m, const char *by, bool dry, siz
         }
         bus->look = look;
         if (!dry)
-                notify_reloading();
+                status_line_reloading(bus->status);
         return 0;
 }
 

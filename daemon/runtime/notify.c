@@ -26,14 +26,6 @@ void notify_stopping(void) {
         sd_notify(false, "STOPPING=1\nSTATUS=ending: committing what is open");
 }
 
-void notify_reloading(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-                   now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000);
-}
-
 void notify_extend(uint64_t usec) {
         sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec);
 }
@@ -138,6 +130,15 @@ void status_line_ready(StatusLine *line) {
         line->unheard = say("READY=1\nSTATUS=", line->said) < 0;
         if (line->unheard)
                 arm(line);
+}
+
+void status_line_reloading(StatusLine *line) {
+        struct timespec now;
+
+        line->unheard = false;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+                   now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000);
 }
 
 void status_line_refresh(StatusLine *line) {

@@ -12,7 +12,6 @@
 #include "runtime/due.h"
 
 void notify_stopping(void);
-void notify_reloading(void);
 /* Starting or stopping goes on and may take until so many microseconds from now; to be said again
  * before they are over. For migrations: call it with NOTIFY_EXTEND after every bounded step. */
 void notify_extend(uint64_t usec);
@@ -25,7 +24,10 @@ typedef struct StatusLine StatusLine;
 int status_line_new(sd_event *event, const Engine *engine, Store *store, DueTimer *due,
                     Committer *committer, StatusLine **ret);
 StatusLine *status_line_free(StatusLine *line);
-/* The line, and that we serve: from now on, or again after a reload. Said until it is heard. */
+/* The line, and that we serve: from now on, or again after a reload. Said until it is heard, or the
+ * next reload begins. */
 void status_line_ready(StatusLine *line);
+/* A reload has begun; status_line_ready() tells its end, and nothing else. */
+void status_line_reloading(StatusLine *line);
 /* Looks again, after anything that the committer does not see. */
 void status_line_refresh(StatusLine *line);

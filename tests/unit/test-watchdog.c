@@ -211,9 +211,8 @@ static void test_one_bad_read(void **state) {
         assert_true(pings(stage) > 0);
 }
 
-/* Without a descriptor nobody hears that it serves: it says so again. */
-static void test_ready_unheard(void **state) {
-        Stage *stage = *state;
+/* Without a descriptor nobody hears it. */
+static void say_unheard(Stage *stage) {
         struct rlimit usual, none;
 
         assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
@@ -222,7 +221,26 @@ static void test_ready_unheard(void **state) {
         status_line_ready(stage->status);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
         assert_int_equal(received(stage, "READY=1", NULL, 0), 0);
+}
+
+/* That it serves is said again when nobody has heard it. */
+static void test_ready_unheard(void **state) {
+        Stage *stage = *state;
+
+        say_unheard(stage);
         turn(stage, 2 * STATUS_INTERVAL);
+        assert_int_equal(received(stage, "READY=1", NULL, 0), 1);
+}
+
+/* But not in the midst of a reload, whose end it would be taken for. */
+static void test_reloading_after_unheard(void **state) {
+        Stage *stage = *state;
+
+        say_unheard(stage);
+        status_line_reloading(stage->status);
+        turn(stage, 2 * STATUS_INTERVAL);
+        assert_int_equal(received(stage, "READY=1", NULL, 0), 0);
+        status_line_ready(stage->status);
         assert_int_equal(received(stage, "READY=1", NULL, 0), 1);
 }
 
@@ -403,6 +421,7 @@ int main(void) {
                 WITH(test_dead_store),
                 WITH(test_one_bad_read),
                 WITHOUT(test_ready_unheard),
+                WITHOUT(test_reloading_after_unheard),
                 WITH(test_deadline_unknown),
                 WITH(test_tried_again_under_load),
                 WITH(test_standstill),
