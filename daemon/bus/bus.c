@@ -272,6 +272,9 @@ static void refuse_call(Bus *bus, const BusInterface *interface, sd_bus_message 
                 refuse(&refusal, REFUSED_TRY_AGAIN, "%s; call again", busy);
         else if (r == -EMSGSIZE)
                 refuse(&refusal, REFUSED_LIMIT, "a call may hold at most %d bytes", CALL_BYTES_MAX);
+        else if (r == -EBADMSG)
+                refuse(&refusal, REFUSED_INVALID_VALUE,
+                       "the call is malformed: it does not hold what its signature says");
         else
                 bus_failure(r, interface->name, sd_bus_message_get_member(m), &refusal);
         bus_answer_refusal(bus, m, &refusal);

@@ -22,7 +22,8 @@ int turns_new(sd_bus *bus, sd_event *event, TurnCome come, TurnLost lost, void *
 Turns *turns_free(Turns *turns);
 
 /* Keeps the call until it is its turn; never does it by itself. 0, -ENOMEM, -EBUSY: too many of
- * that user wait already, or -EMSGSIZE: it is larger than CALL_BYTES_MAX. */
+ * that user wait already, -EMSGSIZE: it is larger than CALL_BYTES_MAX, or -EBADMSG: it is not what
+ * its signature says. */
 int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m);
 
 /* For calls that were taken when the loop had no event: after one it looks by itself. */

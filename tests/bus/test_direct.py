@@ -162,6 +162,26 @@ class Direct(FreshServiceTest):
             self.assertTrue(self.connect().status())
             self.service.clients.pop().close()
 
+    def test_lying(self):
+        """A call that is not what its signature says is refused; no bus lets one through. Nothing stored is held to be
+        damaged."""
+        client = self.connect()
+        text = self.client.message("Tickets", "List", "a{sv}su", variants({"reference": "abcd"}), "", 1)
+        flag = self.client.message("Tickets", "List", "a{sv}su", variants({"ended": True}), "", 1)
+        file = self.client.message("Transfer", "Import", "sua{sv}", "ticket", 0, {})
+        for message, before, after in ((text, b"\4\0\0\0abcd", b"\xff\xff\0\0abcd"),
+                                       (text, b"abcd", b"ab\xffd"), (text, b"abcd", b"ab\0d"),
+                                       (flag, b"\1b\0", b"\1(\0"),
+                                       (file, b"sua{sv}", b"sha{sv}")):  # and no file
+            serial = next(client.connection.outgoing_serial)
+            data = message.serialise(serial)
+            self.assertIn(before, data)
+            client.connection.sock.sendall(data.replace(before, after))
+            answered, answer = client.next_answer()
+            self.assertEqual(answered, serial)
+            self.assert_error(answer, "InvalidValue", "malformed")
+        self.assertEqual(client.status()["damaged"], 0)
+
     def test_pretending(self):
         """Who somebody is, the kernel says."""
         uid = b"30" if not am_root() else b"3635353334"  # 0, or 65534
