@@ -16,12 +16,13 @@ struct Committer {
         Store *store;
         sd_event *event;
         sd_event_source *source;  /* runs once the bus has nothing more to hand over */
+        sd_event_source *late;    /* ends a batch, whatever the bus has to hand over */
         sd_event_source *settle;  /* armed while the log has what the database has not */
         sd_event_source *written; /* a checkpoint that was written beside */
         sd_event_source *logged;  /* a batch, likewise */
         bool writing;             /* that */
         size_t changes_writing;   /* in it */
-        int64_t since;            /* when the open batch was first seen; 0: none */
+        bool timed;               /* `late` runs for the open batch */
         CommitterCounts counts;
         bool failing;
         size_t n_watchers;
@@ -121,7 +122,7 @@ static int collect(Committer *c, bool wait) {
         if (r < 0) { /* the next has failed with it, and who is told should find none */
                 assert(store_batch_changes(c->store) == 0);
                 store_commit(c->store);
-                c->since = 0;
+                c->timed = false;
         }
         tell(c, c->changes_writing, r);
         if (store_has_batch(c->store)) /* its turn */
@@ -136,7 +137,7 @@ int committer_commit(Committer *c) {
         if (!store_has_batch(c->store) && !store_is_dead(c->store))
                 return collected;
         r = store_commit(c->store);
-        c->since = 0;
+        c->timed = false;
         tell(c, changes, r);
         assert(!store_has_batch(c->store));
         return collected < 0 ? collected : r;
@@ -154,7 +155,7 @@ int committer_end_batch(Committer *c) {
         if (r < 0)
                 return r;
         r = store_begin_commit(c->store);
-        c->since = 0;
+        c->timed = false;
         c->writing = r == -EAGAIN;
         c->changes_writing = changes;
         if (c->writing)
@@ -172,6 +173,23 @@ static int on_idle(sd_event_source *source _unused_, void *userdata) {
         return 0;
 }
 
+static int arm_late(Committer *c) {
+        int r = sd_event_source_set_time_relative(c->late, BATCH_AGE_MAX);
+
+        return r < 0 ? r : sd_event_source_set_enabled(c->late, SD_EVENT_ONESHOT);
+}
+
+/* Much is answered without coming to a handler, and would keep the loop from being idle. */
+static int on_late(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        Committer *c = userdata;
+
+        if (c->timed && c->writing) /* nobody waits for the medium here */
+                c->timed = arm_late(c) >= 0;
+        else if (c->timed)
+                committer_end_batch(c);
+        return 0;
+}
+
 static int on_logged(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
                      void *userdata) {
         collect(userdata, false);
@@ -179,7 +197,6 @@ static int on_logged(sd_event_source *source _unused_, int fd _unused_, uint32_t
 }
 
 int committer_touch(Committer *c) {
-        int64_t now;
         int r;
 
         if (store_is_dead(c->store))
@@ -191,11 +208,10 @@ int committer_touch(Committer *c) {
                 store_release(c->store);
                 return 0;
         }
-        now = boot_clock_now();
-        if (c->since == 0)
-                c->since = now;
+        if (!c->timed)
+                c->timed = arm_late(c) >= 0;
         if (store_batch_changes(c->store) >= BATCH_CHANGES_MAX ||
-            store_batch_bytes(c->store) >= BATCH_BYTES_MAX || now - c->since >= BATCH_AGE_MAX)
+            store_batch_bytes(c->store) >= BATCH_BYTES_MAX)
                 return committer_end_batch(c);
         sd_event_source_set_enabled(c->source, SD_EVENT_ONESHOT);
         return 0;
@@ -223,6 +239,12 @@ int committer_new(sd_event *event, Store *store, Committer **ret) {
                                        on_settle, c);
         if (r >= 0)
                 r = sd_event_source_set_enabled(c->settle, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(event, &c->late, CLOCK_MONOTONIC, UINT64_MAX, 1, on_late, c);
+        if (r >= 0)
+                r = sd_event_source_set_priority(c->late, PRIORITY_HEALTH);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(c->late, SD_EVENT_OFF);
         if (r >= 0 && store_checkpoint_fd(store) >= 0)
                 r = sd_event_add_io(event, &c->written, store_checkpoint_fd(store), EPOLLIN,
                                     on_written, c);
@@ -250,6 +272,7 @@ Committer *committer_free(Committer *c) {
         if (!c)
                 return NULL;
         sd_event_source_disable_unref(c->source);
+        sd_event_source_disable_unref(c->late);
         sd_event_source_disable_unref(c->settle);
         sd_event_source_disable_unref(c->written);
         sd_event_source_disable_unref(c->logged);

@@ -27,6 +27,8 @@ def create(**fields):
     return Client.message("Tickets", "Create", "a{sv}", variants({"type": "consultation", "region": REGION} | fields))
 
 
+INTROSPECT = Client.message("org.freedesktop.DBus.Introspectable", "Introspect")
+PING = Client.message("org.freedesktop.DBus.Peer", "Ping")
 LIST = Client.message("Tickets", "List", "a{sv}su", {}, "", 1000)
 STATUS = Client.message("Manager", "Status")
 WRONG = (
@@ -149,6 +151,16 @@ def deaf(address):
     Sender(address, burst([LIST]), False).run()
 
 
+def library(address):
+    """Calls that the daemon's library answers by itself, as many as go, and reads the answers."""
+    Sender(address, burst([PING, *WRONG[1:3]]), True).run()
+
+
+def deaf_to_library(address):
+    """The same, and reads nothing."""
+    Sender(address, burst([INTROSPECT, *WRONG[1:3]]), False).run()
+
+
 def connections(address):
     """Comes and goes, and holds what places there are."""
     held = []
@@ -201,7 +213,8 @@ def subscribers(address):
     creates(address)
 
 
-KINDS = (window, calls, creates, repeats, wrong, deaf, connections, large, malformed, subscribers)
+KINDS = (window, calls, creates, repeats, wrong, deaf, library, deaf_to_library, connections, large, malformed,
+         subscribers)
 
 if __name__ == "__main__":
     {kind.__name__: kind for kind in KINDS}[sys.argv[1]](sys.argv[2])

@@ -42,7 +42,7 @@ BYTES_MAX = 64 << 20
 LARGE_BYTES_MAX = {"bus": 128 << 20, "direct": 2 * CONNECTIONS * LARGE_DIRECT}
 # Floods that come without end drown a bus itself, and what is behind it: there only the other way is held to limits,
 # and that all is well again afterwards.
-DROWNED = {("calls", "bus"), ("deaf", "bus")}
+DROWNED = {("calls", "bus"), ("deaf", "bus"), ("deaf_to_library", "bus")}
 
 
 class Latencies:
