@@ -338,6 +338,19 @@ static void lose_connection(void *userdata, sd_bus *connection, int r) {
                 direct_hang_up(bus->direct, connection);
 }
 
+/* Much is answered by sd-bus itself and never comes to a handler, but weighs on the bus as well. */
+static int on_any(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        Bus *bus = userdata;
+        const char *sender = sd_bus_message_get_sender(m);
+
+        if (!sd_bus_message_is_method_call(m, NULL, NULL))
+                return 0;
+        if (backlog_is_deaf(bus->backlog, sender))
+                return 1;
+        backlog_note(bus->backlog, sender);
+        return 0;
+}
+
 static void on_identified(void *userdata, sd_bus_message *m, const void *subject) {
         bus_receive(userdata, subject, m);
 }
@@ -469,6 +482,8 @@ int bus_new(const BusOptions *options, Bus **ret) {
                 r = sd_bus_set_close_on_exit(bus->bus, false);
         if (r >= 0)
                 r = backlog_new(bus->bus, &bus->backlog);
+        if (r >= 0)
+                r = sd_bus_add_filter(bus->bus, NULL, on_any, bus);
         if (r >= 0)
                 r = turns_new(bus->bus, options->event, do_call, lose_connection, bus, &bus->turns);
         for (size_t i = 0; r >= 0 && bus_interfaces[i]; i++)

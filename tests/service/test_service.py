@@ -234,8 +234,11 @@ class Service(GuestTest):
             done = self.run_in("aftersalesctl", *command.split(), user="nobody", check=False)
             self.assertEqual(done.returncode, 77, done.stdout)
             self.assertIn("group aftersales", done.stdout)
-        self.run_in("busctl", "--system", "call", *OBJECT, "org.freedesktop.DBus.Peer", "Ping",
-                    user="nobody")
+        for asked in (("Peer", "Ping"), ("Introspectable", "Introspect")):
+            call = ("busctl", "--system", "call", *OBJECT, f"org.freedesktop.DBus.{asked[0]}", asked[1])
+            self.run_in(*call, user="clerk")
+            refused = self.run_in(*call, user="nobody", check=False)
+            self.assertIn("Access denied", refused.stdout)
 
     def test_past_the_bus(self):
         """On the daemon's own socket everybody is who they are there, too, whatever confines it."""
