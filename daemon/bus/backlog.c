@@ -21,17 +21,21 @@
 #define ANSWERS_PER_QUESTION 32
 #define KEPT_MAX             (16U * 1024 * 1024) /* by the bus for all; below, nobody is suspected */
 #define KEPT_FOR_ONE_MAX     (4U * 1024 * 1024)  /* who has many calls under way may have as much */
+#define KEPT_OF_USER_MAX     (16U * 1024 * 1024) /* on all connections: tighter for each of them */
 #define KEPT_TIGHT           (64U * 1024 * 1024) /* for all: from here on it is tighter for each */
 #define KEPT_FOR_ONE_TIGHT   (512U * 1024)
 #define ASK_AGAIN            USEC_PER_SEC /* whether one who gets nothing has read by now */
 #define PEERS_MAX            1024
+#define NOBODY_KNOWN         ((uid_t)-1)
 
 typedef struct Peer {
         struct Peer *next;
         Backlog *backlog;
         sd_bus_slot *question;
         int64_t asked_at;
-        bool deaf; /* gets nothing */
+        uid_t uid;     /* NOBODY_KNOWN: of whom only sd-bus has answered calls */
+        uint32_t kept; /* for it, when the bus was asked last */
+        bool deaf;     /* gets nothing */
         char name[];
 } Peer;
 
@@ -82,15 +86,27 @@ static void remove_peer(Backlog *backlog, Peer *peer) {
         free(peer);
 }
 
+/* One user's many connections must not make it tight for all others. */
+static bool is_tight_for(const Peer *peer) {
+        uint64_t kept = 0;
+
+        for (const Peer *other = peer->backlog->peers; other; other = other->next)
+                if (other->uid == peer->uid)
+                        kept += other->kept;
+        return peer->backlog->tight || kept > KEPT_OF_USER_MAX;
+}
+
 static int on_peer(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         Peer *peer = userdata;
-        uint32_t limit = peer->backlog->tight ? KEPT_FOR_ONE_TIGHT : KEPT_FOR_ONE_MAX, kept = 0;
+        uint32_t limit, kept = 0;
 
         peer->question = sd_bus_slot_unref(peer->question);
         if (sd_bus_message_is_method_error(m, NULL) || read_stat(m, "OutgoingBytes", &kept) < 0) {
                 remove_peer(peer->backlog, peer); /* it has gone */
                 return 0;
         }
+        peer->kept = kept;
+        limit = is_tight_for(peer) ? KEPT_FOR_ONE_TIGHT : KEPT_FOR_ONE_MAX;
         if (kept > limit && !peer->deaf)
                 log_warning("%s does not read its answers (%u KiB wait): it gets none until it has",
                             peer->name, kept / 1024);
@@ -149,27 +165,34 @@ static Peer *find_peer(Backlog *backlog, const char *name) {
         return NULL;
 }
 
-static void add_peer(Backlog *backlog, const char *name) {
+static Peer *add_peer(Backlog *backlog, const char *name) {
         size_t size = strlen(name) + 1;
         Peer *peer;
 
         if (backlog->n_peers >= PEERS_MAX)
-                return;
+                return NULL;
         peer = calloc(1, sizeof(*peer) + size);
         if (!peer)
-                return;
+                return NULL;
         memcpy(peer->name, name, size);
         peer->backlog = backlog;
+        peer->uid = NOBODY_KNOWN;
         peer->next = backlog->peers;
         backlog->peers = peer;
         backlog->n_peers++;
+        return peer;
 }
 
-void backlog_note(Backlog *backlog, const char *name) {
-        if (backlog->silent || !name)
+void backlog_note(Backlog *backlog, const char *name, const Credentials *credentials) {
+        Peer *peer;
+
+        if (backlog->silent)
                 return;
-        if (!find_peer(backlog, name))
-                add_peer(backlog, name);
+        peer = find_peer(backlog, name);
+        if (!peer)
+                peer = add_peer(backlog, name);
+        if (peer && credentials)
+                peer->uid = credentials->uid;
         if (++backlog->answers < ANSWERS_PER_QUESTION || backlog->question)
                 return;
         backlog->answers = 0;

@@ -70,8 +70,15 @@ int bus_new_signal(Bus *bus, const char *name, const char *interface, const char
         return r < 0 || peer ? r : sd_bus_message_set_destination(*ret, name);
 }
 
+static void note_sender(Bus *bus, sd_bus_message *m) {
+        const char *name = sd_bus_message_get_sender(m);
+
+        if (name) /* who has none is no burden */
+                backlog_note(bus->backlog, name, identities_credentials(bus->identities, name));
+}
+
 static void answer(Bus *bus, const BusInterface *again, sd_bus_message *m, sd_bus_message *reply) {
-        backlog_note(bus->backlog, sd_bus_message_get_sender(m)); /* who has no name is no burden */
+        note_sender(bus, m);
         if (!store_is_pending(bus->options.store)) {
                 send_now(bus, reply);
                 return;
@@ -341,13 +348,12 @@ static void lose_connection(void *userdata, sd_bus *connection, int r) {
 /* Much is answered by sd-bus itself and never comes to a handler, but weighs on the bus as well. */
 static int on_any(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         Bus *bus = userdata;
-        const char *sender = sd_bus_message_get_sender(m);
 
         if (!sd_bus_message_is_method_call(m, NULL, NULL))
                 return 0;
-        if (backlog_is_deaf(bus->backlog, sender))
+        if (backlog_is_deaf(bus->backlog, sd_bus_message_get_sender(m)))
                 return 1;
-        backlog_note(bus->backlog, sender);
+        note_sender(bus, m);
         return 0;
 }
 

@@ -241,8 +241,8 @@ int explain_answer(BusCall *call, Case *c, bool paged);
 
 int backlog_new(sd_bus *bus, Backlog **ret);
 Backlog *backlog_free(Backlog *backlog);
-/* Something was sent to that name, or will be. */
-void backlog_note(Backlog *backlog, const char *name);
+/* Something was sent to that name, or will be; NULL: whose it is, is not known. */
+void backlog_note(Backlog *backlog, const char *name, const Credentials *credentials);
 /* Whether so much waits for it to be read that it gets nothing more for now. */
 bool backlog_is_deaf(Backlog *backlog, const char *name);
 

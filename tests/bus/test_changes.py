@@ -445,6 +445,31 @@ class Flood(FeedTest):
         """Likewise, what never comes to a method of the daemon's own."""
         self.check_slow_readers(self.client.message("org.freedesktop.DBus.Introspectable", "Introspect"), 4000)
 
+    @needs_root
+    @of_the_bus
+    @unittest.skipUnless(BUS == "dbus-daemon", "another bus does not let them")
+    def test_one_user_does_not_make_it_tight_for_others(self):
+        """However many connections of theirs read nothing, each a little less than it may."""
+        for _ in range(40):
+            self.ticket(description="不" * 600)
+        question = self.client.message("Tickets", "List", "a{sv}su", {}, "", 1000)
+        deaf = [self.service.client("games") for _ in range(24)]
+        other = self.service.client("daemon")
+        for _ in range(11):
+            for client in deaf:
+                for _ in range(5):  # 84 MB in the end
+                    client.post(question)
+                self.client.status()
+        for _ in range(5):
+            for _ in range(4):  # 1.3 MB in the end
+                other.post(question)
+            for _ in range(40):  # so that the bus is asked
+                self.client.status()
+        other.post(question)
+        for _ in range(21):
+            other.next_answer()
+        self.assertTrue(any("does not read its answers" in text for _, text in self.service.log()))
+
     def check_slow_readers(self, question, asked):
         """So many answers for each of three, 230 MB together; the bus keeps 127."""
         deaf = [self.service.client() for _ in range(3)]
