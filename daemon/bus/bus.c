@@ -73,7 +73,7 @@ int bus_new_signal(Bus *bus, const char *name, const char *interface, const char
 static void note_sender(Bus *bus, sd_bus_message *m) {
         const char *name = sd_bus_message_get_sender(m);
 
-        if (name) /* who has none is no burden */
+        if (name && sd_bus_message_get_bus(m) == bus->bus) /* past it, nobody vouches for it */
                 backlog_note(bus->backlog, name, identities_credentials(bus->identities, name));
 }
 

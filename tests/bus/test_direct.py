@@ -11,7 +11,7 @@ import unittest
 
 import jeepney.io.blocking
 
-from harness import (BusError, Client, DIRECT, FreshServiceTest, POLICY, REGION, am_root, needs_root, variants,
+from harness import (BUS, BusError, Client, DIRECT, FreshServiceTest, POLICY, REGION, am_root, needs_root, variants,
                      wait_for)
 
 PEERS_OF_ONE, STRANGERS_MAX, UNREAD_MAX = 16, 8, 128  # daemon/bus/direct.c
@@ -181,6 +181,31 @@ class Direct(FreshServiceTest):
             self.assertEqual(answered, serial)
             self.assert_error(answer, "InvalidValue", "malformed")
         self.assertEqual(client.status()["damaged"], 0)
+
+    @unittest.skipUnless(BUS == "dbus-daemon", "another bus is not asked")
+    def test_names_of_others(self):
+        """What a direct message says of its sender counts for nothing: the bus is asked about its own alone."""
+        for _ in range(40):
+            self.client.create(type="consultation", region=REGION, description="不" * 600)
+        reader, direct, bus = self.service.client(direct=False), self.connect(), self.service.client(direct=False)
+        monitor = self.service.client(direct=False)
+        monitor.calls([jeepney.new_method_call(
+            jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus.Monitoring"),
+            "BecomeMonitor", "asu", (["member='GetConnectionStats'"], 0))])
+        for _ in range(6):  # 25 MB: the bus is asked for each
+            for _ in range(64):
+                reader.post(Client.message("Tickets", "List", "a{sv}su", {}, "", 1000))
+            for _ in range(20):
+                invented = Client.message("Manager", "Status")
+                invented.header.fields[jeepney.HeaderFields.sender] = ":7.7"
+                direct.calls([invented])
+                bus.status()
+        asked = set()
+        with self.assertRaises(AssertionError):
+            while True:
+                asked.add(monitor.receive(time.monotonic() + 1).body[0])
+        self.assertIn(reader.name, asked)
+        self.assertNotIn(":7.7", asked)
 
     def test_pretending(self):
         """Who somebody is, the kernel says."""
