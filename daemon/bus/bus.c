@@ -224,6 +224,7 @@ static void handle_call(Bus *bus, const BusInterface *interface, sd_bus_message 
                 .interface = interface,
                 .m = m,
                 .member = sd_bus_message_get_member(m),
+                .uid = uid,
                 .actor = *actor,
                 .now = wall_clock_now(bus->options.clock),
         };

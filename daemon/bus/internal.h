@@ -13,9 +13,10 @@
 #include "loop/register.h"
 #include "loop/request.h"
 
-#define CALLS_HELD_MAX  1024
-#define SUBSCRIBERS_MAX 64
-#define SIMULATIONS_MAX 2 /* at once, each a process of its own */
+#define CALLS_HELD_MAX     1024
+#define SUBSCRIBERS_MAX    64
+#define SUBSCRIBERS_OF_ONE 16 /* of a user */
+#define SIMULATIONS_MAX    2  /* at once, each a process of its own, of different users */
 
 typedef struct BusInterface BusInterface;
 
@@ -26,6 +27,7 @@ typedef struct BusCall {
         sd_bus_message *m;
         sd_bus_message *reply; /* open for appending */
         const char *member;
+        uid_t uid;
         Actor actor;
         char actor_name[NAME_MAX_BYTES * 2];
         int64_t now;

@@ -181,10 +181,10 @@ static const BusMethod manager_methods[] = {
           "state), states (that of tickets), over all kinds open, overdue, waiting, unarmed (always 0) and "
           "escalations_open, notifications, sequence (of the journal), "
           "store_used and store_size (bytes), damaged (records and entries found so since the start), calls, changes, commits (since the start), warnings." },
-        { "Subscribe", "", "", "", "", ANYBODY, bus_subscribe,
+        { "Subscribe", "", "", "", "", MAY_READ_ANYTHING, bus_subscribe,
           "Signals about what is in the caller's scope are sent to the caller from now on. They are hints, sent "
           "after the commit: whoever must miss nothing reads with Changes. After 4096 signals without any call of "
-          "the subscriber none is sent to it until it calls again." },
+          "the subscriber none is sent to it until it calls again. There are 64 subscribers at most, 16 of a user." },
         { "Unsubscribe", "", "", "", "", ANYBODY, bus_unsubscribe, "Ends that." },
         { "Changes", "tu", "since limit", "aa{sv}t", "changes next", MAY_READ_ANYTHING, bus_changes,
           "The changes after the one with the number since, oldest first, as far as they are in the caller's scope: "

@@ -40,6 +40,7 @@ typedef enum Part { PART_ROWS, PART_TOTALS, PART_END } Part;
 
 typedef struct Simulation {
         Bus *bus;
+        uid_t uid; /* who has asked */
         sd_bus_message *m, *reply;
         Part part; /* of the answer that is being written */
         Helper *helper;
@@ -227,9 +228,14 @@ static int start(BusCall *call, const char *input) {
         Simulation *s, **place = NULL;
         int r;
 
-        for (size_t i = 0; i < SIMULATIONS_MAX; i++)
-                if (!call->bus->simulations[i])
+        for (size_t i = 0; i < SIMULATIONS_MAX; i++) {
+                s = call->bus->simulations[i];
+                if (s && s->uid == call->uid)
+                        return refuse(&call->refusal, REFUSED_TRY_AGAIN,
+                                      "a simulation of yours is running already; call again");
+                if (!s)
                         place = &call->bus->simulations[i];
+        }
         if (!place)
                 return refuse(&call->refusal, REFUSED_TRY_AGAIN,
                               "%d simulations are running already; call again", SIMULATIONS_MAX);
@@ -237,6 +243,7 @@ static int start(BusCall *call, const char *input) {
         if (!s)
                 return -ENOMEM;
         *s = (Simulation){ .bus = call->bus,
+                           .uid = call->uid,
                            .m = sd_bus_message_ref(call->m),
                            .reply = sd_bus_message_ref(call->reply) };
         r = rows_open(s->reply);

@@ -127,6 +127,14 @@ static int subscriber_init(Subscriber *subscriber, Bus *bus, const char *name) {
         return watch(subscriber, bus);
 }
 
+static size_t n_of(const Bus *bus, uid_t uid) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < bus->n_subscribers; i++)
+                n += bus->subscribers[i].credentials.uid == uid;
+        return n;
+}
+
 int bus_subscribe(BusCall *call) {
         Bus *bus = call->bus;
         const char *name = bus_sender(bus, call->m);
@@ -134,6 +142,9 @@ int bus_subscribe(BusCall *call) {
         int r;
 
         subscriber_gone(bus, name);
+        if (n_of(bus, call->uid) == SUBSCRIBERS_OF_ONE)
+                return refuse(&call->refusal, REFUSED_LIMIT,
+                              "there are %d subscribers of yours already", SUBSCRIBERS_OF_ONE);
         if (bus->n_subscribers == SUBSCRIBERS_MAX)
                 return refuse(&call->refusal, REFUSED_LIMIT, "there are %d subscribers already",
                               SUBSCRIBERS_MAX);

@@ -64,7 +64,7 @@ METHODS = {
                     "Acknowledge": "escalation.acknowledge"},
     "Notifications": {"Take": "notification.take", "Acknowledge": "notification.take"},
     "Calendars": {"List": "status.read", "Days": "status.read", "Check": "status.read"},
-    "Manager": {"Status": "status.read", "Subscribe": ANYBODY, "Unsubscribe": ANYBODY,
+    "Manager": {"Status": "status.read", "Subscribe": ANY_READER, "Unsubscribe": ANYBODY,
                 "Changes": ANY_READER,
                 "Check": "admin.check", "AcceptClock": "admin.clock", "Schema": ANYBODY,
                 "Transitions": ANYBODY},

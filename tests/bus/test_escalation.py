@@ -478,7 +478,6 @@ class Signals(FreshServiceTest):
             "BJ-1": self.subscriber("mail"),
             "SH-1": self.subscriber("irc", ["lp"]),
             "notifier": self.subscriber("www-data"),
-            "nobody": self.subscriber("nobody"),
         }
         bj_1 = self.ticket(dealer="BJ-1")
         bj_2 = self.ticket(dealer="BJ-2")
@@ -487,7 +486,7 @@ class Signals(FreshServiceTest):
         everything = {bj_1, bj_2, sh_1}
         expected = {"root": everything, "centre": everything, "auditor": everything,
                     "BJ": {bj_1, bj_2}, "SH": {sh_1}, "BJ-1": {bj_1}, "SH-1": {sh_1},
-                    "notifier": everything, "nobody": set()}
+                    "notifier": everything}
         for name, listener in listeners.items():
             with self.subTest(listener=name):
                 signals = listener.signals()
@@ -503,12 +502,21 @@ class Signals(FreshServiceTest):
         self.ticket()
         self.assertEqual(len(stays.signals()), 1)
 
+    @needs_root
+    def test_who_may_read_nothing(self):
+        """Has nothing to hear, and takes nobody's place."""
+        with self.refused("NotPermitted", "nothing"):
+            self.subscriber("nobody")
+
+    @needs_root
     @of_the_bus
     def test_bound(self):
-        subscribers = [self.subscriber() for _ in range(64)]
+        subscribers = [self.subscriber(user) for user in (None, "daemon", "games", "man") for _ in range(16)]
         extra = self.service.client()
-        with self.refused("LimitReached", "64"):
+        with self.refused("LimitReached", "16", "of yours"):
             extra.call("Manager", "Subscribe")
+        with self.refused("LimitReached", "64"):
+            self.subscriber("mail")
         subscribers[0].call("Manager", "Unsubscribe")
         extra.call("Manager", "Subscribe")
         subscribers[1].close()

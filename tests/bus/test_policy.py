@@ -537,6 +537,19 @@ class Simulate(FreshServiceTest):
                 self.client.move("WaitCustomer", tickets[-1], wait_reason="不在")
         return tickets
 
+    @needs_root
+    def test_one_user_has_one(self):
+        """There are two places, and one user does not hold both."""
+        question = self.client.message("Policy", "Simulate", "xa{sv}u", at("2026-03-06 12:00"), {}, 10)
+        other = self.service.client("games")
+        for _ in range(2):
+            self.client.post(question)
+        other.post(question)
+        answers = [client.next_answer()[1] for client in (self.client, self.client, other)]
+        self.assert_error(answers[0], "TryAgain", "of yours")
+        self.assertIsInstance(answers[1], list)
+        self.assertIsInstance(answers[2], list)
+
     def test_what_is_foreseen_happens(self):
         """The very escalations, and the look leaves no trace."""
         self.company()
