@@ -14,8 +14,10 @@
 #include "bus/direct.h"
 #include "loop/feed.h"
 
-/* Above this the bus does not keep up, and signals are left out rather than piled up. */
-#define QUEUED_MAX 4096
+/* Above this the bus does not keep up, and signals are left out rather than piled up. A direct
+ * connection is hung up on for 128 that it has not read: signals alone must not come to that. */
+#define QUEUED_MAX        4096
+#define QUEUED_DIRECT_MAX 64
 
 struct Subscriber {
         char *name;
@@ -229,11 +231,11 @@ static int make_advanced(Bus *bus, const Subscriber *to, uint64_t sequence, sd_b
 /* The bus keeps what a subscriber does not read, on our account: whoever has not called for so many
  * signals gets no more of them. */
 static void send_to(Subscriber *subscriber, sd_bus_message *m) {
-        uint64_t queued = 0;
+        uint64_t queued = 0, most = subscriber->watch ? QUEUED_MAX : QUEUED_DIRECT_MAX;
         int r;
 
         sd_bus_get_n_queued_write(sd_bus_message_get_bus(m), &queued);
-        if (queued > QUEUED_MAX || subscriber->ahead >= SIGNALS_AHEAD_MAX)
+        if (queued >= most || subscriber->ahead >= SIGNALS_AHEAD_MAX)
                 return;
         subscriber->ahead++;
         r = sd_bus_send(NULL, m, NULL);

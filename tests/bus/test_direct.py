@@ -182,6 +182,24 @@ class Direct(FreshServiceTest):
             self.assert_error(answer, "InvalidValue", "malformed")
         self.assertEqual(client.status()["damaged"], 0)
 
+    def test_a_slow_subscriber(self):
+        """Is not hung up on for signals that it has not read yet; it misses some."""
+        slow, other = self.connect(), self.connect()
+        slow.call("Manager", "Subscribe")
+        creates = [Client.message("Tickets", "Create", "a{sv}", variants(
+            {"type": "consultation", "region": REGION}))] * 3000
+        asked = []
+        for _ in range(8):  # more signals than the sockets hold
+            other.calls(creates)
+            asked.append(slow.post(Client.message("Manager", "Changes", "tu", 0, 0)))
+        answers = [slow.next_answer() for _ in asked]
+        self.assertEqual([serial for serial, _ in answers], asked)
+        self.assertEqual(answers[-1][1][1], other.status()["sequence"])
+        self.assertLess(len(slow.received), 8 * len(creates))
+        other.calls(creates[:1])
+        slow.received.clear()
+        self.assertEqual([signal.member for signal in slow.signals()], ["Changed"])
+
     @unittest.skipUnless(BUS == "dbus-daemon", "another bus is not asked")
     def test_names_of_others(self):
         """What a direct message says of its sender counts for nothing: the bus is asked about its own alone."""
