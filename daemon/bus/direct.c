@@ -18,7 +18,7 @@
 
 #define PEERS_MAX      64
 #define PEERS_OF_ONE   16  /* of a user */
-#define STRANGERS_MAX  8   /* who may do nothing */
+#define STRANGERS_MAX  8   /* who may do nothing, besides those */
 #define UNREAD_MAX     128 /* answers; as many calls as a bus lets be under way */
 #define CALLERS_QUEUED 64  /* that wait to be let in */
 #define EAGER_MAX      8   /* messages that may have been read along */
@@ -139,15 +139,14 @@ static int read_credentials(int fd, Credentials *ret) {
 
 /* Whoever may do nothing hears so, but takes nobody's place. */
 static bool is_welcome(const Direct *direct, const Peer *peer) {
-        unsigned all = 0, of_one = 0, strangers = 0;
+        bool stranger = peer->actor.permissions == 0;
+        unsigned of_one = 0, of_kind = 0; /* strangers have places of their own */
 
         for (const Peer *other = direct->peers; other; other = other->next) {
-                all++;
                 of_one += other->credentials.uid == peer->credentials.uid;
-                strangers += other->actor.permissions == 0;
+                of_kind += (other->actor.permissions == 0) == stranger;
         }
-        return all < PEERS_MAX && of_one < PEERS_OF_ONE &&
-               (peer->actor.permissions != 0 || strangers < STRANGERS_MAX);
+        return of_one < PEERS_OF_ONE && of_kind < (stranger ? STRANGERS_MAX : PEERS_MAX);
 }
 
 /* ---- what a bus would answer ----

@@ -97,7 +97,12 @@ class Direct(FreshServiceTest):
             strangers[0].status()
         self.assertEqual(caught.exception.name, "NotPermitted")
         self.refused_connection("nobody")
-        self.assertTrue(self.connect().status())
+        clients = [self.connect(user) for user in (None, "daemon", "games", "news")
+                   for _ in range(PEERS_OF_ONE - (DIRECT and user is None))]
+        for client in clients:
+            self.assertTrue(client.status())
+        self.refused_connection("man")
+        self.refused_connection("nobody")
 
     @needs_root
     def test_a_role_that_changes(self):
