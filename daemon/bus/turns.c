@@ -15,7 +15,8 @@
 #define READ_AT_ONCE 64
 /* Calls are done for so long before more are read. Microseconds. */
 #define DO_FOR 1000
-/* Answers that the bus has not taken yet; with more, those to come would wait behind them. */
+/* Answers that the bus, or who calls past it, has not taken yet; with more, those to come would
+ * wait behind them. */
 #define UNSENT_MAX 4
 
 typedef struct Turn {
@@ -136,15 +137,35 @@ static User *find_user(Turns *turns, uid_t uid) {
         return user;
 }
 
-/* Takes the first call of that user, who stands behind all others then. */
+static bool has_room(sd_bus *connection) {
+        uint64_t unsent = 0;
+
+        return sd_bus_get_n_queued_write(connection, &unsent) < 0 || unsent <= UNSENT_MAX;
+}
+
+/* The first call of a user with room for its answer, or NULL. Whoever does not read on one
+ * connection waits for that alone. */
+static Turn **next_turn(User *user) {
+        for (Turn **at = &user->first; *at; at = &(*at)->next)
+                if (has_room(sd_bus_message_get_bus((*at)->m)))
+                        return at;
+        return NULL;
+}
+
+/* Takes the next call of that user, who stands behind all others then. */
 static Turn *take_turn(Turns *turns, User **at) {
         User *user = *at;
-        Turn *turn = user->first;
+        Turn **next = next_turn(user), *turn;
 
         *at = user->next;
         if (!*at)
                 turns->end = at;
-        user->first = turn->next; /* the end is right as long as there are others */
+        if (!next) /* at the end of all */
+                next = &user->first;
+        turn = *next;
+        *next = turn->next;
+        if (!*next)
+                user->end = next;
         if (--user->n > 0)
                 append_user(turns, user);
         else {
@@ -159,14 +180,10 @@ static void turn_free(Turn *turn) {
         free(turn);
 }
 
-/* Whose turn it is, or NULL: nobody waits but for the bus to take what it has been sent. Whoever
- * does not read on a connection of their own keeps nobody else waiting, and is hung up on. */
+/* Whose turn it is, or NULL: nobody waits but for what was sent to be taken. */
 static User **whose_turn(Turns *turns) {
-        uint64_t unsent = 0;
-        bool room = sd_bus_get_n_queued_write(turns->bus, &unsent) < 0 || unsent <= UNSENT_MAX;
-
         for (User **at = &turns->users; *at; at = &(*at)->next)
-                if (room || sd_bus_message_get_bus((*at)->first->m) != turns->bus)
+                if (next_turn(*at))
                         return at;
         return NULL;
 }
@@ -235,6 +252,17 @@ static int on_again(sd_event_source *source _unused_, void *userdata) {
         return 0;
 }
 
+/* One connection that is not read leaves half of the places to the user's others. */
+static bool is_full(const Turns *turns, const User *user, sd_bus *connection) {
+        size_t n = 0;
+
+        if (connection == turns->bus || has_room(connection))
+                return user->n == CALLS_WAITING_MAX;
+        for (const Turn *turn = user->first; turn; turn = turn->next)
+                n += sd_bus_message_get_bus(turn->m) == connection;
+        return user->n == CALLS_WAITING_MAX || n >= CALLS_WAITING_MAX / 2;
+}
+
 int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m) {
         Turn *turn;
         User *user;
@@ -246,7 +274,7 @@ int turns_take(Turns *turns, uid_t uid, const void *subject, sd_bus_message *m) 
         if (!turn)
                 return -ENOMEM;
         user = find_user(turns, uid);
-        if (!user || user->n == CALLS_WAITING_MAX) {
+        if (!user || is_full(turns, user, sd_bus_message_get_bus(m))) {
                 free(turn);
                 return user ? -EBUSY : -ENOMEM;
         }

@@ -136,6 +136,27 @@ class Direct(FreshServiceTest):
         self.assertIn("who reads no answers", self.service.log_tail())
         self.assertTrue(other.status())
 
+    def test_many_who_do_not_read(self):
+        """What they have asked for is not made before they read; and nobody waits for them, who reads gets it all."""
+        ticket = self.client.create(type="consultation", region=REGION)
+        self.client.calls([Client.message("Tickets", "Comment", "ta{sv}", ticket, variants({"note": "不" * 500}))] * 140)
+        question = Client.message("Tickets", "History", "t", ticket)
+        deaf = [self.connect() for _ in range(7)]  # of a user 1,024 calls may wait
+        for client in deaf:
+            for _ in range(UNREAD_MAX):  # 28 MB for each, of which the sockets take up to 16
+                client.post(question)
+        other = self.connect()
+        for _ in range(100):
+            other.status()
+        time.sleep(1)
+        self.assertLess(self.anonymous(), 64 << 20)
+        for _ in range(UNREAD_MAX):
+            self.assertIsInstance(deaf[0].next_answer()[1], list)
+
+    def anonymous(self):
+        with open(f"/proc/{self.service.daemon.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon:"))
+
     @needs_root
     def test_who_does_not_read_what_the_library_answers(self):
         """That never comes to the daemon's own methods, and anybody may ask for it."""
