@@ -241,7 +241,7 @@ Helper *helper_free(Helper *helper) {
         sd_event_source_disable_unref(helper->child);
         if (helper->pid > 0) {
                 kill(helper->pid, SIGKILL);
-                waitpid(helper->pid, NULL, 0);
+                waitpid(helper->pid, NULL, WNOHANG); /* it may wait for a disk that is away */
         }
         if (helper->fd >= 0)
                 close(helper->fd);

@@ -10,6 +10,7 @@ import subprocess
 import unittest
 
 from files import as_csv, import_file
+from stuck_file import stuck_file
 from harness import BUILD, REGION, BusError, FreshServiceTest, needs_root
 
 REGISTERS = ("unit", "product", "serial", "fault")
@@ -154,6 +155,42 @@ class Export(FreshServiceTest):
         os.read(reading, 100)
         self.client.call("Jobs", "Cancel", "t", job)
         self.assertEqual(self.client.call("Jobs", "Wait", "t", job)["state"], "cancelled")
+
+
+    @needs_root
+    def test_a_file_that_never_answers(self):
+        """Not even SIGKILL ends who waits for it: then that must not have the store open, and the
+        daemon must not wait for its end."""
+        path = self.service.directory / "file"
+        path.write_bytes(b"")
+        with stuck_file(path) as server:
+            if not server:
+                self.skipTest("needs FUSE")
+            fd = os.open(path, os.O_WRONLY)
+            try:
+                self.client.call("Transfer", "Export", "sa{sv}ha{sv}", "unit", {}, fd, {})
+            finally:
+                os.close(fd)
+            self.assertEqual(server.stdout.readline(), "stuck\n")
+            stuck = [pid for pid in self.helpers() if self.state(pid) in "DS" and
+                     os.path.exists(f"/proc/{pid}/fd/3") and
+                     os.readlink(f"/proc/{pid}/fd/3") == str(path)]
+            self.assertEqual(len(stuck), 1)
+            with open(f"/proc/{stuck[0]}/maps", encoding="utf-8") as maps:
+                self.assertFalse("state.mdb" in maps.read())
+            self.client.status()
+            self.service.stop()
+            self.assertIn(self.state(stuck[0]), "DZ")  # it still waits
+
+    def helpers(self):
+        tasks = f"/proc/{self.service.daemon.pid}/task/{self.service.daemon.pid}/children"
+        with open(tasks, encoding="ascii") as children:
+            return children.read().split()
+
+    @staticmethod
+    def state(pid):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0]
 
 
 class Client(FreshServiceTest):
