@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -52,12 +54,27 @@ static int read_file(App *app, const char *file, bool prove, Verdict *verdict) {
         return r;
 }
 
+/* It ends with the process that waits for it: whoever cancels that is not kept waiting. Its status.
+ */
+static int run_reader(App *app, const char *file, bool prove, int to, pid_t parent) {
+        Verdict verdict = {};
+        int r;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+                return EX_UNAVAILABLE;
+        r = read_file(app, file, prove, &verdict);
+        fflush(stdout);
+        return r == 0 && write(to, &verdict, sizeof(verdict)) == sizeof(verdict) ? EXIT_SUCCESS
+                                                                                 : EX_DATAERR;
+}
+
 /* LMDB may end a process that follows a damaged page. No store is open in this one, so that the
  * child has none of it. 0, the negative number of a signal, or EX_*. */
 static int read_apart(App *app, const char *file, bool prove, Verdict *verdict) {
         _cleanup_close_ int from = -1, to = -1;
         int ends[2], status = 0;
-        pid_t child;
+        pid_t parent = getpid(), child;
 
         assert(!app->store);
         if (pipe2(ends, O_CLOEXEC) < 0)
@@ -68,14 +85,8 @@ static int read_apart(App *app, const char *file, bool prove, Verdict *verdict) 
         child = fork();
         if (child < 0)
                 return EX_OSERR;
-        if (child == 0) {
-                int r = read_file(app, file, prove, verdict);
-
-                fflush(stdout);
-                _exit(r == 0 && write(to, verdict, sizeof(*verdict)) == sizeof(*verdict)
-                              ? EXIT_SUCCESS
-                              : EX_DATAERR);
-        }
+        if (child == 0)
+                _exit(run_reader(app, file, prove, to, parent));
         while (waitpid(child, &status, 0) < 0)
                 if (errno != EINTR)
                         return EX_OSERR;

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backups over the bus: made as jobs, listed, the oldest removed when a new one is good."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 import unittest
 
+from files import as_csv, import_file
 from harness import BUILD, DAEMON, FreshServiceTest, POLICY, Service, TIME_LIMIT, wait_for
 
 NAME = r"backup-\d{8}T\d{6}Z\.mdb"
@@ -87,6 +90,24 @@ class Backups(FreshServiceTest):
         self.assertIn("done", [job["state"] for job in ended])
         names = {job["name"] for job in ended if job["state"] == "done"}
         self.assertEqual({row["name"] for row in self.client.call("Backups", "List")}, names)
+
+    def child_of(self, pid):
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+            return next(iter(children.read().split()), None)
+
+    def test_a_proof_ends_with_its_backup(self):
+        rows = [{"code": f"X-{i}", "symptom": "x" * 100} for i in range(20000)]
+        self.assertEqual(import_file(self.client, "fault", as_csv(rows))[1], [])
+        job = self.client.call("Backups", "Create")
+        helper = wait_for(lambda: self.child_of(self.service.daemon.pid), "the helper")
+        prover = wait_for(lambda: self.child_of(helper), "the proof")
+        os.kill(int(prover), signal.SIGSTOP)  # it takes longer than the test can wait
+        self.client.call("Jobs", "Cancel", "t", job)
+        try:
+            self.assertEqual(self.client.call("Jobs", "Wait", "t", job)["state"], "cancelled")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(prover), signal.SIGCONT)
 
     @unittest.skipUnless(shutil.which("strace"), "needs strace")
     @unittest.skipIf(BUILD.name == "asan", "a helper that is traced cannot look for leaks")
