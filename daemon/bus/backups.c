@@ -28,7 +28,6 @@ static int directory_of(const Bus *bus, char *ret, size_t size) {
 
 static int backups_create(BusCall *call) {
         char directory[BACKUP_PATH_MAX], backup[BACKUP_PATH_MAX + 16], keep[32];
-        Job *job;
         int r = directory_of(call->bus, directory, sizeof(directory));
 
         if (r < 0)
@@ -37,10 +36,9 @@ static int backups_create(BusCall *call) {
         snprintf(backup, sizeof(backup), "--backup=%s/", directory);
         snprintf(keep, sizeof(keep), "--keep=%lld",
                  (long long)engine_policy(call->bus->options.engine)->backup_keep);
-        r = job_new_helper(
+        return job_new_helper(
                 call, "backup",
-                &(HelperOptions){ .arguments = (const char *const[]){ backup, keep, NULL } }, &job);
-        return r != 0 ? r : job_answer(call, job);
+                &(HelperOptions){ .arguments = (const char *const[]){ backup, keep, NULL } });
 }
 
 /* ---- the list ----

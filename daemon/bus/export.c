@@ -120,12 +120,10 @@ int transfer_export(BusCall *call) {
         _cleanup_(buffer_done) Buffer order = {};
         HelperOptions options = { .arguments = (const char *const[]){ "--export", NULL },
                                   .n_descriptors = 1 };
-        Job *job;
         int r = read_order(call, &order, &options.descriptors[0]);
 
         if (r != 0)
                 return r;
         options.input = buffer_slice(&order);
-        r = job_new_helper(call, "export", &options, &job);
-        return r != 0 ? r : job_answer(call, job);
+        return job_new_helper(call, "export", &options);
 }

@@ -340,8 +340,6 @@ static int try_import(BusCall *call, const ImportOrder *order) {
                                   .descriptors = { order->fd },
                                   .n_descriptors = 1 };
         char text[ORDER_SIZE];
-        Job *job;
-        int r;
 
         transfer_actor(call, &as);
         if (order->report)
@@ -355,8 +353,7 @@ static int try_import(BusCall *call, const ImportOrder *order) {
                  (int)actor->scope, actor->name, actor->role, actor->unit ? "unit " : "",
                  actor->unit ? actor->unit : "");
         options.input = (Slice){ text, strlen(text) };
-        r = job_new_helper(call, "dry_run", &options, &job);
-        return r != 0 ? r : job_answer(call, job);
+        return job_new_helper(call, "dry_run", &options);
 }
 
 int transfer_import(BusCall *call) {
@@ -381,15 +378,13 @@ int transfer_import(BusCall *call) {
         if (order.report)
                 narrow(&import->actor, order.dealer);
         r = import->fd < 0 || fstat(import->fd, &st) < 0 ? -errno : open_session(import, &order);
+        import->size = st.st_size;
         if (r == 0)
                 r = schedule(import);
         if (r == 0)
                 r = job_new(call, &(JobWork){ "import", cancel_import, free_import }, import,
                             &import->job);
-        if (r != 0) {
+        if (r != 0)
                 free_import(import);
-                return r;
-        }
-        import->size = st.st_size;
-        return job_answer(call, import->job);
+        return r;
 }

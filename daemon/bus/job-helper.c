@@ -109,7 +109,7 @@ static int start_helper(HelperJob *work, const BusOptions *bus, const HelperOpti
         return helper_start(&options, &work->helper);
 }
 
-int job_new_helper(BusCall *call, const char *name, const HelperOptions *options, Job **ret) {
+int job_new_helper(BusCall *call, const char *name, const HelperOptions *options) {
         HelperJob *work = calloc(1, sizeof(*work));
         int r;
 
@@ -123,7 +123,5 @@ int job_new_helper(BusCall *call, const char *name, const HelperOptions *options
         r = start_helper(work, &call->bus->options, options);
         if (r < 0)
                 job_abandon(work->job);
-        else
-                *ret = work->job;
         return r;
 }

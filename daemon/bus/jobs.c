@@ -338,17 +338,19 @@ int job_new(BusCall *call, const JobWork *work, void *userdata, Job **ret) {
                 .bus = call->bus,
                 .next = call->bus->jobs,
                 .work = *work,
-                .id = ++call->bus->last_job,
+                .id = call->bus->last_job + 1,
                 .state = JOB_RUNNING,
                 .client = strdup(bus_sender(call->bus, call->m)),
                 .started_at = call->now,
                 .problems = { .fd = -1 },
                 .rejects = { .fd = -1 },
         };
-        if (!job->client) {
-                free(job);
-                return -ENOMEM;
+        r = job->client ? MIN(sd_bus_message_append(call->reply, "t", job->id), 0) : -ENOMEM;
+        if (r < 0) {
+                job_free(job);
+                return r;
         }
+        call->bus->last_job = job->id;
         snprintf(job->owner, sizeof(job->owner), "%s", owner);
         snprintf(job->started_by, sizeof(job->started_by), "%s", call->actor_name);
         job->userdata = userdata;
@@ -363,10 +365,6 @@ void job_abandon(Job *job) {
         assert(bus->jobs == job);
         bus->jobs = job->next;
         job_free(job);
-}
-
-int job_answer(BusCall *call, const Job *job) {
-        return MIN(sd_bus_message_append(call->reply, "t", job->id), 0);
 }
 
 /* ---- methods ---- */

@@ -50,17 +50,15 @@ typedef struct JobProblem {
         const char *text;
 } JobProblem;
 
-/* A job for the caller; `userdata` is the work's, which is freed by the job from now on, unless
+/* A job for the caller, and its number as the answer: with that nothing can fail any more that
+ * would make a lie of it. `userdata` is the work's, which is freed by the job from now on, unless
  * this fails. 0, > 0 refused, negative errno. */
 int job_new(BusCall *call, const JobWork *work, void *userdata, Job **ret);
 /* Of one that has just been made and whose work could not begin: it never was. */
 void job_abandon(Job *job);
 /* The same as job_new() for work that a helper does: with these arguments besides the configuration
  * and the state directory, which are added. */
-int job_new_helper(BusCall *call, const char *name, const HelperOptions *options, Job **ret);
-
-/* Appends the number of the job: what the call that started it answers. */
-int job_answer(BusCall *call, const Job *job);
+int job_new_helper(BusCall *call, const char *name, const HelperOptions *options);
 
 void job_progress(Job *job, uint64_t done, uint64_t total);
 void job_count(Job *job, const char *name, uint64_t value);

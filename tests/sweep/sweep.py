@@ -293,7 +293,7 @@ class MethodSweep:
         self.now = CLOCK
         self.starts = 0
         self.injected = self.answered = self.refused = self.ended = 0
-        self.acknowledged = 0
+        self.acknowledged = self.job = 0
         self.service = SweptService(CLOCK, Recipes.POLICY)
 
     def __enter__(self):
@@ -401,7 +401,14 @@ class MethodSweep:
         refused = isinstance(answer, BusError) and not ended
         if refused and after != before and self.name not in BESIDE:
             raise Failure(f"refused ({answer}), but the journal went from {before} to {after}")
+        if refused and self.newest_job() != self.job:
+            raise Failure(f"refused ({answer}), but the job was begun")
         self.acknowledged = max(self.acknowledged, after)
+
+    def newest_job(self):
+        """Of a method that starts one."""
+        jobs = self.client.call("Jobs", "List") if self.name in JOBS else ()
+        return jobs[0]["id"] if jobs else 0
 
     def has_ended(self, answer):
         if self.tells_of_the_end(answer):
@@ -436,7 +443,7 @@ class MethodSweep:
     def inject(self, n, mode):
         """Whether there was an n-th allocation."""
         self.arguments = self.recipe()
-        before = self.sequence()
+        before, self.job = self.sequence(), self.newest_job()
         self.acknowledged = max(self.acknowledged, before)
         offset = self.service.log_path.stat().st_size
         try:
