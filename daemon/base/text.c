@@ -119,6 +119,17 @@ void text_mend(char *text) {
         }
 }
 
+void text_split(char *text, char separator, char *words[], size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                char *end = i + 1 < n ? strchr(text, separator) : NULL;
+
+                words[i] = text;
+                text = end ? end + 1 : text + strlen(text);
+                if (end)
+                        *end = '\0';
+        }
+}
+
 unsigned text_distance(const char *a, const char *b, unsigned limit) {
         unsigned row[DISTANCE_LENGTH_MAX + 1];
         size_t a_size = strlen(a), b_size = strlen(b);

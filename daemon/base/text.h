@@ -31,6 +31,10 @@ char *text_escape(const char *text, char *buffer, size_t size);
  * of what is no character. */
 void text_mend(char *text);
 
+/* Cuts text at the separators into n words. Those that are not there are "", the last has the rest.
+ */
+void text_split(char *text, char separator, char *words[], size_t n);
+
 /* How many single-character edits turn a into b (Levenshtein), for "did you mean". At most limit.
  */
 unsigned text_distance(const char *a, const char *b, unsigned limit);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "bus/areas.h"
 #include "bus/fields.h"
 #include "bus/jobs.h"
@@ -105,14 +106,10 @@ static void answer(const BackupList *list, sd_bus_message *m) {
 
 static void on_line(void *userdata, const char *text) {
         BackupList *list = userdata;
-        char line[HELPER_LINE_MAX], *rest = line, *words[WORDS_MAX];
+        char line[HELPER_LINE_MAX], *words[WORDS_MAX];
 
         snprintf(line, sizeof(line), "%s", text);
-        for (size_t i = 0; i < WORDS_MAX; i++) {
-                char *word = strsep(&rest, "\t");
-
-                words[i] = word ? word : line + strlen(line);
-        }
+        text_split(line, '\t', words, WORDS_MAX);
         if (STREQ(words[0], "failed"))
                 snprintf(list->problem, sizeof(list->problem), "%s", words[1]);
         else if (STREQ(words[0], "backup") && list->n_rows < BACKUPS_MAX) {

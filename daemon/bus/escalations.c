@@ -54,16 +54,16 @@ static int escalation_list(BusCall *call) {
 
 typedef struct Acknowledge {
         uint64_t id;
-        Escalation escalation; /* filled when it was done now */
+        Escalation *escalation; /* filled when it was done now */
 } Acknowledge;
 
 static int act_acknowledge(BusCall *call, Change *change, const Input *input, const void *subject,
                            Request *answer) {
-        Acknowledge *acknowledge = (Acknowledge *)subject;
+        const Acknowledge *acknowledge = subject;
 
         answer->id = acknowledge->id;
         return escalation_acknowledge(change, acknowledge->id, input->call.revision, &call->actor,
-                                      call->now, &acknowledge->escalation, &call->refusal);
+                                      call->now, acknowledge->escalation, &call->refusal);
 }
 
 /* Options only: no field of an escalation is the caller's. */
@@ -82,7 +82,8 @@ static int append_acknowledged(BusCall *call, uint64_t id) {
 }
 
 static int escalation_acknowledge_call(BusCall *call) {
-        Acknowledge acknowledge = {};
+        Escalation escalation = {};
+        Acknowledge acknowledge = { .escalation = &escalation };
         char key[CASE_NUMBER_SIZE];
         Request answer = {};
         Input input = {};
@@ -99,7 +100,7 @@ static int escalation_acknowledge_call(BusCall *call) {
         }
         if (r == 0)
                 r = append_acknowledged(call, acknowledge.id);
-        record_done(&escalation_type, &acknowledge.escalation);
+        record_done(&escalation_type, &escalation);
         record_done(&request_type, &answer);
         input_done(&input);
         return r;

@@ -297,14 +297,14 @@ static int check_report(BusCall *call, ImportOrder *order) {
 static int read_order(BusCall *call, ImportOrder *ret) {
         static const RecordType nothing = { .name = "options" };
         const char *what, *format = NULL, *encoding = NULL;
-        enum { EXTRA_REPORT = 5 };
-        ExtraKey extra[] = { { "format", 's', &format, false },
+        ExtraKey extra[] = { { "report", 't', &ret->report, false },
+                             { "format", 's', &format, false },
                              { "encoding", 's', &encoding, false },
                              { "atomic", 'b', &ret->atomic, false },
                              { "escalate", 'b', &ret->escalate, false },
                              { "dry_run", 'b', &ret->dry_run, false },
-                             [EXTRA_REPORT] = { "report", 't', &ret->report, false },
                              {} };
+        const ExtraKey *report = &extra[0];
         FieldMask given = {};
         Record none = {};
         int r = sd_bus_message_read(call->m, "sh", &what, &ret->fd);
@@ -320,7 +320,7 @@ static int read_order(BusCall *call, ImportOrder *ret) {
         if (r == 0)
                 r = transfer_choice("encoding", encoding, row_encoding_names, _ROW_ENCODING_MAX,
                                     &ret->encoding, &call->refusal);
-        if (r == 0 && extra[EXTRA_REPORT].given)
+        if (r == 0 && report->given)
                 r = check_report(call, ret);
         return r != 0 ? r : check_file(ret, &call->refusal);
 }

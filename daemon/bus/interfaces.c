@@ -2,6 +2,8 @@
 
 /* Everything on the bus: a further kind of case or sort of master data is one entry here. */
 
+#include <stdio.h>
+
 #include "bus/areas.h"
 #include "dealers/report.h"
 #include "masters/product.h"
@@ -60,3 +62,16 @@ const BusInterface *const bus_interfaces[] = {
         &products_interface, &serials_interface,     &faults_interface,        &calendars_interface,
         &policy_interface,   &backups_interface,     &clock_interface,         NULL,
 };
+
+void bus_list_names(bool registers, char *buffer, size_t size) {
+        size_t used = 0;
+
+        for (size_t i = 0; bus_interfaces[i] && used < size; i++) {
+                const Kind *kind = bus_interfaces[i]->kind;
+                const Register *reg = registers ? bus_interfaces[i]->reg : NULL;
+
+                if (kind || reg)
+                        used += (size_t)snprintf(buffer + used, size - used, "%s%s",
+                                                 used ? ", " : "", kind ? kind->name : reg->name);
+        }
+}

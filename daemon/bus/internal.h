@@ -71,6 +71,9 @@ struct BusInterface {
 };
 
 extern const BusInterface *const bus_interfaces[]; /* NULL-terminated */
+/* The names of all kinds of case and, if they are wanted, sorts of master data: "ticket, report".
+ */
+void bus_list_names(bool registers, char *buffer, size_t size);
 
 typedef struct Subscriber Subscriber;
 typedef struct Backlog Backlog;

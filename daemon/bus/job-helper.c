@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "bus/jobs.h"
 
 #define ARGUMENTS_MAX 24
@@ -19,45 +20,42 @@ typedef struct HelperJob {
         char failure[JOB_TEXT_SIZE];
 } HelperJob;
 
-/* The next word of a line; moves on behind it. */
-static const char *take_word(char **rest, const char *separators) {
-        const char *word = strsep(rest, separators);
+static void take_problem(Job *job, char *text) {
+        char *words[5];
 
-        return word ? word : "";
+        text_split(text, '\t', words, ELEMENTS(words));
+        job_problem(job, &(JobProblem){ .line = strtoull(words[0], NULL, 10),
+                                        .column = strtoull(words[1], NULL, 10),
+                                        .field = words[2],
+                                        .error = words[3],
+                                        .text = words[4] });
 }
 
-static void take_problem(Job *job, char *rest) {
-        const char *line = take_word(&rest, "\t"), *column = take_word(&rest, "\t"),
-                   *field = take_word(&rest, "\t"), *error = take_word(&rest, "\t");
+/* What has two words. */
+static void take_result(Job *job, const char *what, char *text) {
+        char *words[2];
 
-        job_problem(job, &(JobProblem){ .line = strtoull(line, NULL, 10),
-                                        .column = strtoull(column, NULL, 10),
-                                        .field = field,
-                                        .error = error,
-                                        .text = rest ? rest : "" });
+        text_split(text, ' ', words, ELEMENTS(words));
+        if (STREQ(what, "progress"))
+                job_progress(job, strtoull(words[0], NULL, 10), strtoull(words[1], NULL, 10));
+        else if (STREQ(what, "count"))
+                job_count(job, words[0], strtoull(words[1], NULL, 10));
+        else if (STREQ(what, "text"))
+                job_text(job, words[0], words[1]);
 }
 
 static void on_line(void *userdata, const char *text) {
         HelperJob *work = userdata;
-        char line[HELPER_LINE_MAX], *rest = line;
-        const char *what, *name;
+        char line[HELPER_LINE_MAX], *words[2];
 
         snprintf(line, sizeof(line), "%s", text);
-        what = take_word(&rest, " ");
-        if (STREQ(what, "failed"))
-                snprintf(work->failure, sizeof(work->failure), "%s", rest ? rest : "");
-        else if (STREQ(what, "problem"))
-                take_problem(work->job, rest);
-        else {
-                name = take_word(&rest, " ");
-                if (STREQ(what, "progress"))
-                        job_progress(work->job, strtoull(name, NULL, 10),
-                                     rest ? strtoull(rest, NULL, 10) : 0);
-                else if (STREQ(what, "count"))
-                        job_count(work->job, name, rest ? strtoull(rest, NULL, 10) : 0);
-                else if (STREQ(what, "text"))
-                        job_text(work->job, name, rest ? rest : "");
-        }
+        text_split(line, ' ', words, ELEMENTS(words));
+        if (STREQ(words[0], "failed"))
+                snprintf(work->failure, sizeof(work->failure), "%s", words[1]);
+        else if (STREQ(words[0], "problem"))
+                take_problem(work->job, words[1]);
+        else
+                take_result(work->job, words[0], words[1]);
 }
 
 static void on_end(void *userdata, int status) {

@@ -77,6 +77,7 @@ static int append_field(BusCall *call, const Field *field) {
 }
 
 static int manager_schema(BusCall *call) {
+        char names[REFUSAL_TEXT_MAX / 2] = "";
         const RecordType *type;
         const char *what;
         int r;
@@ -85,11 +86,12 @@ static int manager_schema(BusCall *call) {
         if (r < 0)
                 return r;
         type = find_type(what);
-        if (!type)
-                return refuse(
-                        &call->refusal, REFUSED_NOT_FOUND,
-                        "what: there is no such record; there are ticket, report, unit, product, "
-                        "serial, fault, escalation");
+        if (!type) {
+                bus_list_names(true, names, sizeof(names));
+                return refuse(&call->refusal, REFUSED_NOT_FOUND,
+                              "what: there is no such record; there are %s, %s", names,
+                              escalation_type.name);
+        }
         r = rows_open(call->reply);
         for (size_t i = 0; r >= 0 && i < type->n_fields; i++)
                 if (!(type->fields[i].marks & FIELD_HIDDEN))
@@ -147,6 +149,7 @@ static int append_transition(BusCall *call, const Kind *kind, const Transition *
 }
 
 static int manager_transitions(BusCall *call) {
+        char names[REFUSAL_TEXT_MAX / 2] = "";
         const Kind *kind = NULL;
         const char *name;
         int r;
@@ -157,9 +160,11 @@ static int manager_transitions(BusCall *call) {
         for (const Kind *const *k = engine_kinds(call->bus->options.engine); *k; k++)
                 if (STREQ((*k)->name, name))
                         kind = *k;
-        if (!kind)
+        if (!kind) {
+                bus_list_names(false, names, sizeof(names));
                 return refuse(&call->refusal, REFUSED_NOT_FOUND,
-                              "kind: there is no such kind of case; there are: ticket, report");
+                              "kind: there is no such kind of case; there are %s", names);
+        }
         r = rows_open(call->reply);
         for (size_t i = 0; r >= 0 && i < kind->n_transitions; i++)
                 if (!kind->transitions[i].internal)
@@ -205,7 +210,7 @@ static const BusMethod manager_methods[] = {
         { "AcceptClock", "", "", "", "", PERMISSION_ADMIN_CLOCK, manager_accept_clock,
           "The wall clock is right, whatever was suspected: escalation goes on." },
         { "Schema", "s", "what", "aa{sv}", "fields", ANYBODY, manager_schema,
-          "The fields of a record (ticket, unit, product, serial, fault, escalation): name, type, required, "
+          "The fields of a record (of a kind of case, a sort of master data, an escalation): name, type, required, "
           "settable, updatable, filter, personal, multiline, limit, values, doc." },
         { "Transitions", "s", "kind", "aa{sv}", "transitions", ANYBODY, manager_transitions,
           "The transitions of a kind of case: name, method, from, to, takes, needs, needs_note, permission, doc." },

@@ -11,6 +11,7 @@
 
 #include "aftersales/limits.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "bus/areas.h"
 #include "loop/preview.h"
 #include "runtime/helper.h"
@@ -82,14 +83,10 @@ static void take_moved(Look *look, char *words[static WORDS_MAX]) {
 
 static void on_line(void *userdata, const char *text) {
         Look *look = userdata;
-        char line[HELPER_LINE_MAX], *rest = line, *words[WORDS_MAX];
+        char line[HELPER_LINE_MAX], *words[WORDS_MAX];
 
         snprintf(line, sizeof(line), "%s", text);
-        for (size_t i = 0; i < WORDS_MAX; i++) {
-                char *word = strsep(&rest, "\t");
-
-                words[i] = word ? word : line + strlen(line);
-        }
+        text_split(line, '\t', words, WORDS_MAX);
         if (STREQ(words[0], "wrong"))
                 take_wrong(look, words[1]);
         else if (STREQ(words[0], "more"))

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "aftersales/limits.h"
+#include "base/text.h"
 #include "bus/areas.h"
 #include "runtime/helper.h"
 
@@ -116,14 +117,10 @@ static int take(Simulation *s, char *words[static WORDS_MAX]) {
 
 static void on_line(void *userdata, const char *text) {
         Simulation *s = userdata;
-        char line[HELPER_LINE_MAX], *rest = line, *words[WORDS_MAX];
+        char line[HELPER_LINE_MAX], *words[WORDS_MAX];
 
         snprintf(line, sizeof(line), "%s", text);
-        for (size_t i = 0; i < WORDS_MAX; i++) {
-                char *word = strsep(&rest, "\t");
-
-                words[i] = word ? word : line + strlen(line);
-        }
+        text_split(line, '\t', words, WORDS_MAX);
         if (s->error >= 0)
                 s->error = MIN(take(s, words), 0);
 }

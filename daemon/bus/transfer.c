@@ -9,19 +9,6 @@
 
 #include "bus/areas.h"
 
-static void list_subjects(char *buffer, size_t size) {
-        size_t used = 0;
-
-        for (size_t i = 0; bus_interfaces[i] && used < size; i++) {
-                const Kind *kind = bus_interfaces[i]->kind;
-                const Register *reg = bus_interfaces[i]->reg;
-
-                if (kind || reg)
-                        used += (size_t)snprintf(buffer + used, size - used, "%s%s",
-                                                 used ? ", " : "", kind ? kind->name : reg->name);
-        }
-}
-
 int transfer_subject(const char *name, TransferSubject *ret, Refusal *refusal) {
         char names[REFUSAL_TEXT_MAX / 2] = "";
 
@@ -34,7 +21,7 @@ int transfer_subject(const char *name, TransferSubject *ret, Refusal *refusal) {
                         return 0;
                 }
         }
-        list_subjects(names, sizeof(names));
+        bus_list_names(true, names, sizeof(names));
         return refuse(refusal, REFUSED_NOT_FOUND, "what: there are no such records; there are %s",
                       names);
 }

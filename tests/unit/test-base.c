@@ -499,6 +499,27 @@ static void test_mend(_unused_ void **state) {
         }
 }
 
+static void test_split(_unused_ void **state) {
+        static const struct {
+                const char *text, *words[3];
+        } cases[] = {
+                { "", { "", "", "" } },
+                { "a", { "a", "", "" } },
+                { "a\tb", { "a", "b", "" } },
+                { "\t\t", { "", "", "" } },
+                { "a\t\tc d\te", { "a", "", "c d\te" } },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                char text[16], *words[3];
+
+                snprintf(text, sizeof(text), "%s", cases[i].text);
+                text_split(text, '\t', words, ELEMENTS(words));
+                for (size_t k = 0; k < ELEMENTS(words); k++)
+                        assert_string_equal(words[k], cases[i].words[k]);
+        }
+}
+
 static unsigned distance_by_definition(const char *a, const char *b) {
         unsigned skip, both;
 
@@ -571,16 +592,27 @@ static int setup_digest(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_buffer_bytes),      cmocka_unit_test(test_buffer_grows),
-                cmocka_unit_test(test_buffer_error),      cmocka_unit_test(test_cursor_numbers),
-                cmocka_unit_test(test_cursor_sticks),     cmocka_unit_test(test_varints),
-                cmocka_unit_test(test_varint_round_trip), cmocka_unit_test(test_cursor_slices),
-                cmocka_unit_test(test_big_endian),        cmocka_unit_test(test_crc_vectors),
-                cmocka_unit_test(test_crc_any_place),     cmocka_unit_test(test_digest),
-                cmocka_unit_test(test_utf8_bounds),       cmocka_unit_test(test_utf8_values),
-                cmocka_unit_test(test_text_check),        cmocka_unit_test(test_escape),
-                cmocka_unit_test(test_escape_random),     cmocka_unit_test(test_distance),
-                cmocka_unit_test(test_nearest),           cmocka_unit_test(test_mend),
+                cmocka_unit_test(test_buffer_bytes),
+                cmocka_unit_test(test_buffer_grows),
+                cmocka_unit_test(test_buffer_error),
+                cmocka_unit_test(test_cursor_numbers),
+                cmocka_unit_test(test_cursor_sticks),
+                cmocka_unit_test(test_varints),
+                cmocka_unit_test(test_varint_round_trip),
+                cmocka_unit_test(test_cursor_slices),
+                cmocka_unit_test(test_big_endian),
+                cmocka_unit_test(test_crc_vectors),
+                cmocka_unit_test(test_crc_any_place),
+                cmocka_unit_test(test_digest),
+                cmocka_unit_test(test_utf8_bounds),
+                cmocka_unit_test(test_utf8_values),
+                cmocka_unit_test(test_text_check),
+                cmocka_unit_test(test_escape),
+                cmocka_unit_test(test_escape_random),
+                cmocka_unit_test(test_distance),
+                cmocka_unit_test(test_nearest),
+                cmocka_unit_test(test_mend),
+                cmocka_unit_test(test_split),
         };
 
         return cmocka_run_group_tests_name("base", tests, setup_digest, NULL);
