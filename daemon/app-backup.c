@@ -6,13 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 
 #include "app-internal.h"
@@ -54,52 +51,17 @@ static int read_file(App *app, const char *file, bool prove, Verdict *verdict) {
         return r;
 }
 
-/* It ends with the process that waits for it: whoever cancels that is not kept waiting. Its status.
- */
-static int run_reader(App *app, const char *file, bool prove, int to, pid_t parent) {
-        Verdict verdict = {};
-        int r;
-
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
-                return EX_UNAVAILABLE;
-        r = read_file(app, file, prove, &verdict);
-        fflush(stdout);
-        return r == 0 && write(to, &verdict, sizeof(verdict)) == sizeof(verdict) ? EXIT_SUCCESS
-                                                                                 : EX_DATAERR;
+static int prove_file(App *app, const char *file, void *verdict) {
+        return read_file(app, file, true, verdict);
 }
 
-/* LMDB may end a process that follows a damaged page. No store is open in this one, so that the
- * child has none of it. 0, the negative number of a signal, or EX_*. */
-static int read_apart(App *app, const char *file, bool prove, Verdict *verdict) {
-        _cleanup_close_ int from = -1, to = -1;
-        int ends[2], status = 0;
-        pid_t parent = getpid(), child;
-
-        assert(!app->store);
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return EX_OSERR;
-        from = ends[0];
-        to = ends[1];
-        fflush(stdout);
-        child = fork();
-        if (child < 0)
-                return EX_OSERR;
-        if (child == 0)
-                _exit(run_reader(app, file, prove, to, parent));
-        while (waitpid(child, &status, 0) < 0)
-                if (errno != EINTR)
-                        return EX_OSERR;
-        if (WIFSIGNALED(status))
-                return -WTERMSIG(status);
-        if (WEXITSTATUS(status) != EXIT_SUCCESS)
-                return WEXITSTATUS(status);
-        return read(from, verdict, sizeof(*verdict)) == sizeof(*verdict) ? 0 : EX_OSERR;
+static int read_head(App *app, const char *file, void *verdict) {
+        return read_file(app, file, false, verdict);
 }
 
 int app_prove_file(App *app, const char *file, StoreFacts *ret, Refusal *why) {
         Verdict verdict = {};
-        int r = read_apart(app, file, true, &verdict);
+        int r = app_run_apart(app, prove_file, file, &verdict, sizeof(verdict));
 
         if (r < 0)
                 return refuse(why, REFUSED_INTERNAL,
@@ -119,7 +81,7 @@ int app_prove_file(App *app, const char *file, StoreFacts *ret, Refusal *why) {
 bool app_read_facts(App *app, const char *file, StoreFacts *ret) {
         Verdict verdict = {};
 
-        if (read_apart(app, file, false, &verdict) != 0)
+        if (app_run_apart(app, read_head, file, &verdict, sizeof(verdict)) != 0)
                 return false;
         *ret = verdict.facts;
         return true;

@@ -31,6 +31,10 @@ static int say_contradiction(void *userdata, const Kind *kind, uint64_t id, cons
         return 0;
 }
 
+static void say_goes_on(void *userdata _unused_) {
+        notify_extend(NOTIFY_EXTEND);
+}
+
 /* With an engine of its own, which is good for nothing else afterwards. */
 static int look_at_cases(App *app, Preview *preview) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
@@ -48,7 +52,9 @@ static int look_at_cases(App *app, Preview *preview) {
 
 /* 0, CONFIG_REFUSED (it has been said why), negative errno. */
 static int judge_cases(App *app, Preview *ret) {
-        Preview preview = { .moved = pass_over, .contradicts = say_contradiction };
+        Preview preview = { .moved = pass_over,
+                            .contradicts = say_contradiction,
+                            .goes_on = say_goes_on };
         int r;
 
         preview.userdata = &preview;

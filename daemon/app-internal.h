@@ -68,6 +68,14 @@ int app_migrate(App *app);
 
 /* ---- files of stores ---- */
 
+/* 0, or negative errno when there is no answer. */
+typedef int (*ApartWork)(App *app, const char *file, void *answer);
+
+/* Does it in a process of its own, whose answer (of that size) is copied, and waits for its end; to
+ * the service manager it says every few seconds that it goes on. No store is open in this process,
+ * so that the child has none of it. 0, the negative number of a signal, or EX_*. */
+int app_run_apart(App *app, ApartWork work, const char *file, void *ret, size_t size);
+
 typedef struct StoreFacts {
         uint64_t records, bytes, sequence;
         uint32_t epoch;

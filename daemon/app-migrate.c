@@ -50,11 +50,27 @@ static const Migration migrations[] = {
 
 /* ---- the copy ---- */
 
-static int write_copy(App *app, const char *path) {
+static int open_and_copy(App *app, const char *path) {
         _cleanup_close_ int fd =
                 open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        int r = fd < 0 ? -errno : app_open_store(app, false);
 
-        return fd < 0 ? -errno : store_copy(app->store, fd);
+        if (r == 0)
+                r = store_copy(app->store, fd);
+        app->store = store_free(app->store);
+        return r;
+}
+
+/* The answer is why not. */
+static int copy_apart(App *app, const char *path, void *answer) {
+        *(int *)answer = open_and_copy(app, path);
+        return 0;
+}
+
+static int write_copy(App *app, const char *path) {
+        int answer = 0;
+
+        return app_run_apart(app, copy_apart, path, &answer, sizeof(answer)) == 0 ? answer : -EIO;
 }
 
 static int name_copy(const App *app, char *ret, char *ret_new, size_t size) {
@@ -71,13 +87,14 @@ static int name_copy(const App *app, char *ret, char *ret_new, size_t size) {
         return snprintf(ret_new, size, "%s.schema.new", store) < (int)size ? 0 : -ENAMETOOLONG;
 }
 
-/* Proved in a process of its own, for which the store must not be open in this one. */
+/* Copied and proved in processes of their own, for which the store must not be open in this one. */
 static int keep_copy(App *app) {
         char path[MIGRATE_PATH_MAX], new_path[MIGRATE_PATH_MAX];
         StoreFacts facts;
         Refusal why = {};
         int r = name_copy(app, path, new_path, sizeof(path));
 
+        app->store = store_free(app->store);
         if (r == 0)
                 r = write_copy(app, new_path);
         if (r < 0) {
@@ -86,7 +103,6 @@ static int keep_copy(App *app) {
                           strerror(-r));
                 return r;
         }
-        app->store = store_free(app->store);
         if (app_prove_file(app, new_path, &facts, &why) != 0) {
                 log_error("the store is damaged, so its schema is not changed: %s; restore a "
                           "backup with --restore, then start again",

@@ -9,7 +9,8 @@
 #include "aftersales/limits.h"
 #include "loop/engine-internal.h"
 
-#define WHY_SIZE 200
+#define WHY_SIZE      200
+#define GOES_ON_EVERY 1000 /* cases */
 
 static const Field moved_fields[] = {
         TEXT(1, MovedDeadline, kind, 0, NAME_MAX_BYTES, .doc = "kind of the case"),
@@ -131,6 +132,8 @@ int preview_cases(Engine *engine, Store *store, int64_t now, Preview *preview) {
                 r = preview_due(engine, store, &due, preview);
                 if (r < 0)
                         return r;
+                if (preview->goes_on && preview->cases % GOES_ON_EVERY == 0)
+                        preview->goes_on(preview->userdata);
         }
         return r == -ENOENT ? 0 : r;
 }

@@ -20,6 +20,7 @@ typedef struct Preview {
         int (*moved)(void *userdata, const MovedDeadline *row);
         /* Each open case that the policy cannot hold for, and why. */
         int (*contradicts)(void *userdata, const Kind *kind, uint64_t id, const char *why);
+        void (*goes_on)(void *userdata); /* now and then; or NULL */
         void *userdata;
         uint64_t cases, n_moved, n_contradictions; /* looked at; of these */
 } Preview;

@@ -11,7 +11,8 @@ import unittest
 
 import jeepney
 
-from harness import (IN_FLIGHT, REGION, BusError, Service, ServiceTest, end_service, found_company,
+from files import as_csv, import_file
+from harness import (IN_FLIGHT, POLICY, REGION, BusError, Service, ServiceTest, end_service, found_company,
                      needs_root, variants, wait_for)
 
 LOG_CONTROL = "org.freedesktop.LogControl1"
@@ -57,6 +58,10 @@ class Managed(Service):
         return super().environment() | period
 
     def start(self, clock):
+        self.listen(clock)
+        self.await_word("READY=1")
+
+    def listen(self, clock):
         path = self.directory / "manager"
         if self.socket_of_manager:
             self.socket_of_manager.close()
@@ -65,7 +70,6 @@ class Managed(Service):
         self.socket_of_manager.bind(str(path))
         self.socket_of_manager.settimeout(0.02)
         self.launch(clock, path)
-        self.await_word("READY=1")
 
     def close(self):
         super().close()
@@ -110,6 +114,22 @@ class Manager(unittest.TestCase):
         self.assertNotIn("WATCHDOG=1", service.hear_for(2 * PERIOD))
         service.daemon.send_signal(signal.SIGCONT)
         service.await_word("WATCHDOG=1")
+        end_service(service)
+
+    def test_a_look_at_many_cases_goes_on(self):
+        """A start by a policy that is new looks at all open cases, and says meanwhile that it does."""
+        service = self.manage(None)
+        client = service.client()
+        found_company(client)
+        job, problems, _ = import_file(client, "ticket", as_csv(
+            [{"reference": f"R-{i}", "type": "consultation", "region": REGION} for i in range(2500)]))
+        self.assertEqual((job["created"], problems), (2500, []))
+        service.stop()
+        service.configure(POLICY.read_text("utf-8").replace("warn_at: 75%", "warn_at: 70%"))
+        service.listen(None)
+        heard = []
+        wait_for(lambda: heard.extend(service.hear()) or any("READY=1" in line for line in heard), "READY=1")
+        self.assertGreaterEqual(sum(line.startswith("EXTEND_TIMEOUT_USEC=") for line in heard), 3)
         end_service(service)
 
     def test_pings_go_on_under_load(self):

@@ -116,14 +116,18 @@ class Outcome:
                        if len(words) == 3 and words[0] == "count"}
 
 
+def injected(command, inject, only=None):
+    path = ["-P", only] if only else []
+    return ["strace", "-f", "-qqq", "-o", "/dev/null", *path, "-e",
+            "trace=" + inject.partition(":")[0], "-e", f"inject={inject}", *command]
+
+
 def run(service, *arguments, inject=None, only=None):
     """Runs the daemon's program; `inject` is what strace is to do to it, in calls about the path
     `only` if that is given."""
     command = service.command(*arguments)
     if inject:
-        path = ["-P", only] if only else []
-        command = ["strace", "-f", "-qqq", "-o", "/dev/null", *path, "-e",
-                   "trace=" + inject.partition(":")[0], "-e", f"inject={inject}", *command]
+        command = injected(command, inject, only)
     return Outcome(subprocess.run(command, capture_output=True, text=True, errors="replace",
                                   timeout=60, check=False))
 

@@ -9,12 +9,16 @@ code; tickets open, overdue, waiting, closed and voided, with their escalations 
 
 import pathlib
 import shutil
+import socket
 import subprocess
+import time
 import unittest
 
-from support import HOUR, START, FaultTest, can_inject, run
+from support import HOUR, START, FaultTest, can_inject, injected, run
 from harness import figure
 
+REACHED = "cannot connect to the bus"
+SLOW = 8  # seconds that each opening of the copy takes
 DUMP = pathlib.Path(__file__).resolve().parents[1] / "data" / "schema-1.dump"
 STATES = {"received": 12, "accepted": 3, "waiting_part": 1, "closed": 2, "voided": 1}
 
@@ -104,6 +108,32 @@ class Migrate(MigrateTest):
 
 
 @unittest.skipUnless(can_inject(), "needs strace")
+class Slow(MigrateTest):
+    def test_it_says_that_it_goes_on(self):
+        """A large store is copied and proved for longer than a start may take."""
+        notify = self.service.directory / "notify"
+        command = injected(self.service.command("--foreground", "--bus=unix:path=/nonexistent/bus"),
+                         f"openat:delay_enter={SLOW * 1_000_000}", f"{self.store}.schema.new")
+        times = []
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(notify))
+            manager.settimeout(0.1)
+            began = time.monotonic()
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL,
+                                  env=self.service.environment() | {"NOTIFY_SOCKET": str(notify)}) as daemon:
+                while daemon.poll() is None:
+                    try:
+                        if manager.recv(4096).startswith(b"EXTEND_TIMEOUT_USEC="):
+                            times.append(time.monotonic())
+                    except TimeoutError:
+                        pass
+        self.assertEqual(len(self.copies()), 1)
+        self.assertGreater(time.monotonic() - began, 2 * SLOW)
+        pauses = [after - before for before, after in zip(times, times[1:])]
+        self.assertLess(max(pauses), SLOW - 1, pauses)
+
+
+@unittest.skipUnless(can_inject(), "needs strace")
 class CutShort(MigrateTest):
     def test_killed_at_every_call(self):
         killed = 0
@@ -111,7 +141,7 @@ class CutShort(MigrateTest):
             for when in range(1, 60):
                 self.load()
                 ended = self.migrate(f"{call}:signal=SIGKILL:when={when}")
-                if ended.status == 1:
+                if REACHED in ended.said:
                     break
                 killed += 1
                 again = self.migrate()
