@@ -322,6 +322,14 @@ static int check_room(const BusCall *call, const char *owner, Refusal *refusal) 
                       running, own, JOBS_RUNNING_MAX, JOBS_RUNNING_OF_ONE);
 }
 
+/* A number that no job of an earlier start has, or whoever followed that one would get this one as
+ * its answer: the instant in milliseconds, by the real clock. */
+static uint64_t next_id(const Bus *bus) {
+        uint64_t now = (uint64_t)wall_clock_now(&(WallClock){}) / 1000;
+
+        return MAX(bus->last_job + 1, now);
+}
+
 int job_new(BusCall *call, const JobWork *work, void *userdata, Job **ret) {
         char owner[NAME_MAX_BYTES];
         Job *job;
@@ -338,7 +346,7 @@ int job_new(BusCall *call, const JobWork *work, void *userdata, Job **ret) {
                 .bus = call->bus,
                 .next = call->bus->jobs,
                 .work = *work,
-                .id = call->bus->last_job + 1,
+                .id = next_id(call->bus),
                 .state = JOB_RUNNING,
                 .client = strdup(bus_sender(call->bus, call->m)),
                 .started_at = call->now,

@@ -21,6 +21,16 @@ class NoJobs(harness.ServiceTest):
             with self.subTest(member), self.refused("NotFound", "no job 7", "start the work again"):
                 self.client.call("Jobs", member, "t", 7)
 
+    def test_numbers_do_not_come_again(self):
+        """Whoever follows a job over a restart hears that it is gone, not how another one is."""
+        old, _, _ = import_file(self.client, "fault", b"code\nF-1\n")
+        self.service.stop()
+        self.service.start(self.CLOCK)
+        for _ in range(3):
+            import_file(self.client, "fault", b"code\nF-2\n")
+        with self.refused("NotFound", "start the work again"):
+            self.client.call("Jobs", "Get", "t", old["id"])
+
 
 class Kept(harness.FreshServiceTest):
     def ids(self, client):
