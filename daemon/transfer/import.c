@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aftersales/limits.h"
 #include "base/text.h"
 #include "transfer/import-internal.h"
 #include "transfer/value.h"
 
 #define VERB_SIZE 128
+/* 2000-01-01: seconds and milliseconds since 1970, taken for microseconds, lie before. */
+#define AT_FIRST (INT64_C(946684800) * USEC_PER_SEC)
 
 const char *const import_outcome_names[_IMPORT_OUTCOME_MAX] = {
         [IMPORT_CREATED] = "created",     [IMPORT_UPDATED] = "updated", [IMPORT_MOVED] = "moved",
@@ -153,6 +156,18 @@ static int check_note(ImportRow *row) {
         return r == 0 && row->by ? field_check_text(&by, row->by, &row->refusal) : r;
 }
 
+static int read_at(ImportRow *row) {
+        if (!row->at)
+                return 0;
+        if (value_read_time(row->at, &row->call.at) < 0)
+                return refuse(&row->refusal, REFUSED_INVALID_VALUE,
+                              "at: no time such as 2026-11-23T18:05:00Z");
+        if (row->call.at < AT_FIRST)
+                return refuse(&row->refusal, REFUSED_INVALID_VALUE,
+                              "at: lies before 2000; a number is microseconds since 1970");
+        return 0;
+}
+
 static int read_row(ImportRow *row) {
         int r = 0;
 
@@ -162,9 +177,8 @@ static int read_row(ImportRow *row) {
                 r = check_note(row);
         if (r == 0)
                 r = apply_by(row);
-        if (r == 0 && row->at && value_read_time(row->at, &row->call.at) < 0)
-                r = refuse(&row->refusal, REFUSED_INVALID_VALUE,
-                           "at: no time such as 2026-11-23T18:05:00Z");
+        if (r == 0)
+                r = read_at(row);
         row->call.actor = &row->actor;
         row->call.now = row->now;
         row->call.fields = row->fields;

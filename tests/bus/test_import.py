@@ -287,6 +287,21 @@ class Tickets(FreshServiceTest):
         self.assertEqual(*counts(job, unchanged=5))
         self.assertEqual(self.client.status()["sequence"], sequence)
 
+    def test_instants_that_cannot_be_meant(self):
+        """0 was taken as now and again with every import, seconds and milliseconds as 1970."""
+        ticket = self.ticket(reference="R-1")
+        before = self.client.history(ticket)
+        instants = (0, -1, "1970-01-01T00:00:00Z", 1772413200, 1772413200000)
+        rows = [{"verb": "comment", "reference": "R-1", "note": "x", "at": instant} for instant in instants]
+        rows += [{"verb": "create", "reference": f"S-{i}", "type": "repair", "region": REGION, "at": instant}
+                 for i, instant in enumerate(instants)]
+        job, problems, _ = import_file(self.client, "ticket", as_csv(rows))
+        self.assertEqual(*counts(job, refused=len(rows)))
+        for problem in problems:
+            self.assertEqual(problem[2:4], ["at", "InvalidValue"])
+            self.assertIn("before 2000", problem[4])
+        self.assertEqual(self.client.history(ticket), before)
+
     def test_history_escalates_nobody_unless_asked(self):
         self.until("2026-03-20 09:00")
         rows = self.life()[:2]
