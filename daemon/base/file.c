@@ -61,6 +61,22 @@ static bool has_name(int fd, const char *path) {
                file.st_ino == name.st_ino;
 }
 
+/* One that was left behind is taken again, unless somebody else made it, who may have it open for
+ * whatever is written. */
+static int open_new(const char *new_path) {
+        _cleanup_close_ int fd =
+                open(new_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        struct stat st;
+
+        if (fd < 0 && errno == EEXIST) {
+                fd = open(new_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+                if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+                                st.st_uid != geteuid() || st.st_nlink != 1))
+                        return -EPERM;
+        }
+        return fd < 0 ? -errno : TAKE_FD(fd);
+}
+
 int file_begin(const char *path, char *ret_new_path, size_t size, int *ret) {
         _cleanup_close_ int fd = -1;
 
@@ -68,8 +84,10 @@ int file_begin(const char *path, char *ret_new_path, size_t size, int *ret) {
                 return -ENAMETOOLONG;
         if (access(path, F_OK) == 0)
                 return -EEXIST;
-        fd = open(ret_new_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        fd = open_new(ret_new_path);
+        if (fd < 0)
+                return fd;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
                 return -errno;
         if (!has_name(fd, ret_new_path))
                 return -EWOULDBLOCK;

@@ -11,7 +11,7 @@ import subprocess
 import unittest
 
 from support import HOUR, START, FaultTest, can_inject, run
-from harness import BusError, figure, variants
+from harness import BusError, figure, needs_root, variants
 
 
 def rows_of(path):
@@ -146,6 +146,28 @@ class Whole(DumpTest):
         self.assertEqual(third.status, 0, third.said)
         self.assertEqual(rows_of(self.path)[-1]["end"], len(rows_of(self.path)) - 1)
         self.assertFalse(new.exists())
+
+    @needs_root
+    def test_a_file_of_somebody_else(self):
+        """Who made it in a directory for all, and has it open, does not get to read the customers."""
+        self.live()
+        self.path = self.service.directory / "for-all" / "dump"
+        self.path.parent.mkdir()
+        self.path.parent.chmod(0o777)
+        new = self.path.with_name(self.path.name + ".new")
+        new.touch()
+        os.chown(new, 1, 1)
+        with open(new, encoding="utf-8") as theirs:
+            refused = self.dump()
+            self.assertEqual(theirs.read(), "")
+        self.assertEqual(refused.status, 73, refused.said)
+        self.assertIn("dump.new: Operation not permitted", refused.said)
+        new.unlink()
+        own = self.path.with_name("own")
+        own.write_text("kept")
+        new.hardlink_to(own)
+        self.assertEqual(self.dump().status, 73)
+        self.assertEqual(own.read_text(), "kept")
 
     def test_over_a_store(self):
         self.live()
