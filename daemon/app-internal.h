@@ -36,6 +36,9 @@ void app_done(App *app);
 /* Policy, engine and access, from the configuration file: all or nothing is usable. 0,
  * CONFIG_REFUSED (see errors), negative errno. */
 int app_load_policy(App *app, ConfigErrors *errors);
+/* Likewise, while nobody is served by this process: it ends when that takes too long, since a name
+ * service may hang for ever and others wait for the end. */
+int app_load_alone(App *app, ConfigErrors *errors);
 /* How a program beside the daemon begins: what is logged goes to standard error, the policy is
  * there; --check-config says why it is not. 0, CONFIG_REFUSED, negative errno. */
 int app_begin_beside(App *app);

@@ -174,7 +174,7 @@ int app_preview_policy(const AppOptions *options) {
 
         log_open(options->log_target, LOG_DAEMON, LOG_INFO);
         read_question(&q);
-        r = app_load_policy(&app, &errors);
+        r = app_load_alone(&app, &errors);
         if (r > 0) {
                 tell_messages(&errors.errors);
                 return EXIT_SUCCESS;
@@ -255,7 +255,7 @@ int app_simulate(const AppOptions *options) {
 
         log_open(options->log_target, LOG_DAEMON, LOG_INFO);
         read_question(&q);
-        r = app_load_policy(&app, &errors);
+        r = app_load_alone(&app, &errors);
         if (r == 0)
                 r = foretell(&app, &q, &simulated);
         if (r > 0 || r == -ESTALE)

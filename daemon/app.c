@@ -24,6 +24,9 @@
 #include "store/check.h"
 #include "tickets/ticket.h"
 
+/* That a configuration may take, the users in it included. */
+#define LOAD_SECONDS_MAX 60
+
 /* Everything that is stored, and every kind of case: a further one is one line in each. */
 const Table *const app_tables[] = {
         &unit_table,    &product_table, &serial_table,     &fault_table,
@@ -86,15 +89,32 @@ int app_load_policy(App *app, ConfigErrors *errors) {
         return r == 0 ? access_new(app->policy, errors, &app->access) : r;
 }
 
+static void on_alarm(int number _unused_) {
+        static const char text[] = "error: the configuration could not be loaded in time: does a "
+                                   "name service hang, or a disk?\n";
+
+        _exit(write(STDERR_FILENO, text, strlen(text)) < 0 ? EX_OSERR : EX_TEMPFAIL);
+}
+
+int app_load_alone(App *app, ConfigErrors *errors) {
+        int r;
+
+        sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
+        alarm(LOAD_SECONDS_MAX);
+        r = app_load_policy(app, errors);
+        alarm(0);
+        return r;
+}
+
 int app_begin_beside(App *app) {
         _cleanup_(config_errors_done) ConfigErrors errors = {};
 
         log_open(LOG_TO_STDERR, 0, LOG_WARNING);
-        return app_load_policy(app, &errors);
+        return app_load_alone(app, &errors);
 }
 
 static int load_policy(App *app, ConfigErrors *errors) {
-        int r = app_load_policy(app, errors);
+        int r = app_load_alone(app, errors);
 
         print_messages(&errors->errors, "error");
         if (r < 0)
