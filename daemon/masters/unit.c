@@ -309,10 +309,10 @@ static int least_busy(Store *store, const char *subcentre, const Key *prefix, ui
                 uint64_t open;
 
                 r = dealer_is_of(store, &key, subcentre);
+                if (r == 0 || r == -EBADMSG) /* damage, which the store tells */
+                        continue;
                 if (r < 0)
                         return r;
-                if (r == 0)
-                        continue;
                 copy_code(&key, code);
                 key_u8(&tally, case_kind);
                 key_text(&tally, code);
@@ -377,6 +377,8 @@ int unit_of_kind(Store *store, UnitKind kind, char ret[static CODE_MAX_BYTES + 1
                 bool active;
 
                 r = store_get(store, &unit_table, &key, &unit);
+                if (r == -EBADMSG) /* the store tells; somebody must hear nevertheless */
+                        continue;
                 if (r < 0)
                         return r;
                 active = unit.active;

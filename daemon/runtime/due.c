@@ -20,6 +20,12 @@
 /* While the clock is suspected, so long between two questions. */
 #define ASK_AFTER (60 * USEC_PER_SEC)
 
+/* What is passed over, because it could not be done. */
+typedef struct DuePast {
+        Key position; /* cases up to it */
+        bool periodics;
+} DuePast;
+
 struct DueTimer {
         const Engine *engine;
         Store *store;
@@ -35,6 +41,7 @@ struct DueTimer {
         int watch_fd;
         int64_t seen_wall, seen_boot; /* the two clocks when last compared */
         bool suspect;
+        DuePast past;     /* in the walk over what is due, which may take several slices */
         bool planned;     /* the periodic work, by this policy and clock */
         int64_t retry_at; /* by the boot clock, what could not be done or read; 0: all went well */
         bool said;        /* and was logged, until all goes well again */
@@ -123,12 +130,6 @@ typedef struct DueWork {
         DueCase first;
 } DueWork;
 
-/* What a slice passes over. */
-typedef struct DuePast {
-        Key position; /* cases before it */
-        bool periodics;
-} DuePast;
-
 static int find_work(DueTimer *due, DuePast *past, DueWork *ret) {
         const Periodic *periodic = NULL;
         DueWork work = {};
@@ -164,7 +165,7 @@ static void try_again(DueTimer *due) {
 }
 
 /* What cannot be handled must not hold up all else: it is said once, passed over and tried again
- * later. */
+ * when all else has been done. */
 static void say_failure(DueTimer *due, const DueWork *at_fault, int r) {
         const Kind *kind = at_fault ? engine_kind(due->engine, at_fault->first.kind) : NULL;
         char number[CASE_NUMBER_SIZE];
@@ -179,13 +180,28 @@ static void say_failure(DueTimer *due, const DueWork *at_fault, int r) {
         else if (!due->said)
                 log_error("what is due cannot be worked off: %s; trying again", strerror(-r));
         due->said = true;
+}
+
+/* Nothing that can be done is left: what could not is tried again, after a while. */
+static void end_walk(DueTimer *due) {
+        if (due->past.periodics || due->past.position.size > 0)
+                try_again(due);
+        else
+                due->said = false;
+        due->past = (DuePast){};
+}
+
+/* What was done may have been lost. */
+static void break_walk(DueTimer *due, int r) {
+        say_failure(due, NULL, r);
         try_again(due);
+        due->past = (DuePast){};
 }
 
 /* The next event, or when none is due the summaries of those that came late. -ENOENT: nothing to
  * do. */
-static int work_once(DueTimer *due, DuePast *past, int64_t now) {
-        DuePast next = *past;
+static int work_once(DueTimer *due, int64_t now) {
+        DuePast next = due->past;
         DueWork work;
         int r;
 
@@ -196,9 +212,9 @@ static int work_once(DueTimer *due, DuePast *past, int64_t now) {
                         return MIN(r, 0);
                 say_failure(due, &work, r);
                 if (work.periodic)
-                        past->periodics = true;
+                        due->past.periodics = true;
                 else
-                        past->position = next.position;
+                        due->past.position = next.position;
                 return 0;
         }
         return r < 0 && r != -ENOENT ? r : release_summaries(due, now);
@@ -257,7 +273,6 @@ static void judge_lag(DueTimer *due, int64_t now) {
 static void work_slice(void *userdata) {
         DueTimer *due = userdata;
         int64_t now, began = boot_clock_now();
-        DuePast past = {};
         unsigned done = 0;
         int r;
 
@@ -269,22 +284,22 @@ static void work_slice(void *userdata) {
         r = plan(due);
         judge_lag(due, now);
         while (r == 0 && done < DUE_SLICE_EVENTS) {
-                r = work_once(due, &past, now);
+                r = work_once(due, now);
                 done += r == 0;
                 if (boot_clock_now() - began > DUE_SLICE_TIME)
                         break;
         }
         if (done > 0 || r == -ENOENT || r == -ENOSPC || r == -EDQUOT)
                 due->turns++;
-        if (r < 0 && r != -ENOENT) {
-                say_failure(due, NULL, r);
+        if (r == -ENOENT)
+                end_walk(due);
+        else if (r < 0) {
+                break_walk(due, r);
                 committer_touch(due->committer);
         }
         /* A further slice need not wait for the disk. */
         committer_end_batch(due->committer);
         due_rearm(due);
-        if (!due->retry_at)
-                due->said = false;
 }
 
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
@@ -324,7 +339,7 @@ static void on_commit(void *userdata, int result) {
 
         if (result < 0) {
                 due->planned = false; /* which may have been lost with the batch */
-                say_failure(due, NULL, result);
+                break_walk(due, result);
         }
         due_rearm(due);
 }

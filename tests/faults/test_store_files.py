@@ -12,7 +12,7 @@ import random
 import struct
 import unittest
 
-from support import HOUR, START, FaultTest, can_inject, policy
+from support import HOUR, START, FaultTest, can_inject, create_message, policy
 import harness
 from harness import BusError, Ended, figure, variants
 
@@ -323,6 +323,46 @@ class Damaged(Files):
             self.client.call("Manager", "Changes", "tu", last, 1000)
         self.assertEqual(caught.exception.name, "ChangesGone")
         self.assertIn(f"change {last + 1} is damaged", caught.exception.text)
+
+    def test_a_damaged_department(self):
+        """Its escalations go to headquarters; tickets can be moved and all others escalate."""
+        self.make_store(3)
+        self.damage(b"business", b"businesS")
+        self.client.jump(self.now + 4 * HOUR + 1)  # the third rung, to it, has passed
+        self.client.move("Void", 2, void_reason="wrong_number")
+        for ticket in 1, 2, 3:
+            events = harness.wait_for(
+                lambda ticket=ticket: [e["recipient"] for e in self.client.escalations(ticket)
+                                       if e["clock"] == "response" and e.get("level") == 3],
+                "the third rung")
+            self.assertEqual(events, ["HQ"])
+        self.assert_counted(1, "unit BIZ is damaged")
+
+    def test_a_damaged_dealer(self):
+        """Tickets of its region go to the others that serve it."""
+        self.begin()
+        self.client.call("Units", "Create", "a{sv}", variants(
+            {"code": "BJ-0", "name": "doomed", "kind": "dealer", "parent": "BJ",
+             "regions": "1101"}))
+        self.damage(b"doomed", b"doomeD")
+        dealers = []
+        for _ in range(2):
+            ticket = self.ticket()
+            self.client.move("Dispatch", ticket)
+            dealers.append(self.client.get(ticket)["dealer"])
+        self.assertEqual(dealers, ["BJ-1", "BJ-2"])
+
+    def test_many_damaged_tickets(self):
+        """However many are passed over, those behind them come."""
+        self.begin()
+        self.client.calls([create_message(self.client, description="doomed", type="repair")] * 700)
+        self.client.advance(self.now + HOUR // 2)
+        whole = self.ticket()
+        self.damage(b"doomed", b"doomeD")
+        self.client.jump(self.now + 4 * HOUR)
+        harness.wait_for(lambda: self.client.escalations(whole), "what is due behind them")
+        # Late, so in a summary, which comes when nothing else is left to be done.
+        harness.wait_for(lambda: self.client.call("Notifications", "Take", "uu", 100, 60), "it")
 
     def test_a_damaged_index_entry(self):
         """The case that it is of cannot be moved; all others can, also in one batch with it."""
