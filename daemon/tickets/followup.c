@@ -40,10 +40,13 @@ int ticket_may_follow_up(Step *step) {
         return 0;
 }
 
-/* Open again: what the earlier round brought is undone, its history stays. */
+/* Open again: what the earlier round brought is undone, its history stays. Who has become a special
+ * customer since then is the sub-centre's now. */
 int ticket_reopen(Step *step) {
         Ticket *ticket = ticket_of(step);
 
+        if (step->item->priority == TICKET_SPECIAL)
+                set_text(&step->item->dealer, NULL);
         step->to = step->item->dealer ? TICKET_DISPATCHED : TICKET_RECEIVED;
         step->item->lift++;
         step->raise = true;

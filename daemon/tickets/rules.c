@@ -230,7 +230,10 @@ int ticket_assign_owner(Step *step) {
 
 /* What was agreed with one dealer does not bind the next one. */
 static void forget_appointment(Step *step) {
-        if (STATE(step->before->state) & (STATE(TICKET_ACCEPTED) | STATE(TICKET_VISITED)))
+        const Ticket *before = (const Ticket *)step->before;
+        int state = before->resume_state ? before->resume_state : before->head.state;
+
+        if (STATE(state) & (STATE(TICKET_ACCEPTED) | STATE(TICKET_VISITED)))
                 ticket_of(step)->appointment = 0;
 }
 
@@ -348,11 +351,30 @@ int ticket_resolve(Step *step) {
         return set_text(&ticket->resolved_by, step->actor->name);
 }
 
+/* A special customer is the sub-centre's own: a dealer who had the ticket has it no more, and the
+ * work begins again. Whoever has resolved it has; see ticket_reopen for what is left to do then. */
+static int take_back(Step *step) {
+        Ticket *ticket = ticket_of(step);
+
+        if (step->item->priority != TICKET_SPECIAL || !step->item->dealer)
+                return 0;
+        if (step->to == TICKET_RESOLVED || step->to == TICKET_FOLLOWED_UP)
+                return 0;
+        forget_appointment(step);
+        if (ticket->resume_state)
+                ticket->resume_state = TICKET_RECEIVED;
+        else
+                step->to = TICKET_RECEIVED;
+        return set_text(&step->item->dealer, NULL);
+}
+
 int ticket_update(Step *step) {
         int r;
 
         r = check_product(step);
         if (r == 0)
                 r = check_purchase(step);
-        return r == 0 ? learn(step) : r;
+        if (r == 0)
+                r = learn(step);
+        return r == 0 ? take_back(step) : r;
 }

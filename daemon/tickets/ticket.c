@@ -350,7 +350,7 @@ static const Transition transitions[] = {
                   "fault_code",
           .effect = ticket_update,
           .doc = "Corrects what is known. Another type or priority means other deadlines, counted from "
-                 "the beginning." },
+                 "the beginning. Who becomes a special customer goes back to the sub-centre." },
         { .name = "comment",
           .from = ALL,
           .permission = PERMISSION_TICKET_UPDATE,

@@ -329,6 +329,9 @@ class Ticket(model.Ticket):
     def do_OverrideWarranty(self, _step):
         self.fields["warranty_basis"] = "override"
 
+    def do_Update(self, step):
+        self.take_back(step.before)
+
     # ---- as it is told ----
 
     def head(self):

@@ -382,7 +382,24 @@ class Ticket:
         if fields["void_reason"] == "duplicate" and "duplicate_of" not in fields:
             raise Refused("MissingField")
 
+    def do_Update(self, _fields, _at, before):
+        self.take_back(before)
+
+    def take_back(self, before):
+        """A special customer is the sub-centre's own, and so is what is still to be done for it."""
+        if self.fields["priority"] != "special" or not self.dealer or before not in WORK:
+            return
+        self.dealer = None
+        if before in WAITING:
+            self.forget_appointment(self.resume_state)
+            self.resume_state = RECEIVED
+        else:
+            self.forget_appointment(before)
+            self.state = RECEIVED
+
     def do_Reopen(self, _fields, _at, _before):
+        if self.fields["priority"] == "special":
+            self.dealer = None
         self.state = DISPATCHED if self.dealer else RECEIVED
         self.lift += 1
         self.attempts, self.attempt_day = 0, None
