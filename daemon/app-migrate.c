@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "runtime/notify.h"
 #include "store/migrate.h"
+#include "tickets/ticket.h"
 
 #define MIGRATE_PATH_MAX 4096
 
@@ -43,8 +44,29 @@ static int carry_late_tickets(Change *change, Key *position) {
         return carry_late(change, app_kinds[0], position);
 }
 
+/* Schema 2 had no `resolved_dealer`: whoever has the ticket is the best that is known. */
+static int carry_resolved_dealer(Change *change, Key *position) {
+        int r = 0;
+
+        for (unsigned n = 0; r == 0 && n < MIGRATION_PIECE; n++) {
+                Ticket ticket;
+
+                r = store_next(change_store(change), &ticket_table, position, &ticket);
+                if (r < 0)
+                        break;
+                if (ticket.resolved_at && ticket.head.dealer && !ticket.resolved_dealer) {
+                        ticket.resolved_dealer = strdup(ticket.head.dealer);
+                        r = ticket.resolved_dealer ? change_put(change, &ticket_table, &ticket)
+                                                   : -ENOMEM;
+                }
+                ticket_done(&ticket);
+        }
+        return r;
+}
+
 static const Migration migrations[] = {
         { 1, "migrate.late", carry_late_tickets },
+        { 2, "migrate.resolved_dealer", carry_resolved_dealer },
         {},
 };
 

@@ -6,10 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "aftersales/limits.h"
-#include "loop/engine.h"
-#include "tickets/rules.h"
-#include "tickets/ticket.h"
+#include "tickets/rules-internal.h"
 
 /* Earlier tickets of one serial number or phone, by their numbers, in order. */
 typedef struct Earlier {
@@ -69,18 +66,11 @@ static bool is_earlier_repair(const Ticket *earlier, const Ticket *ticket, int64
                ticket->product && STREQ(earlier->product, ticket->product);
 }
 
+/* Whoever has the earlier one by now, after a reopening, has not done the repair that is repeated.
+ */
 static int link_to(Ticket *ticket, const Ticket *earlier) {
-        char *dealer = NULL;
-
-        if (earlier->head.dealer) {
-                dealer = strdup(earlier->head.dealer);
-                if (!dealer)
-                        return -ENOMEM;
-        }
-        free(ticket->repeat_dealer);
-        ticket->repeat_dealer = dealer;
         ticket->repeat_of = earlier->head.id;
-        return 0;
+        return set_text(&ticket->repeat_dealer, earlier->resolved_dealer);
 }
 
 /* The newest that fits is the one repeated. */
@@ -138,7 +128,6 @@ int ticket_find_repeat_again(Step *step) {
             is_same(before->phone, ticket->phone) && is_same(before->product, ticket->product))
                 return 0;
         ticket->repeat_of = 0;
-        free(ticket->repeat_dealer);
-        ticket->repeat_dealer = NULL;
+        set_text(&ticket->repeat_dealer, NULL);
         return ticket_find_repeat(step);
 }

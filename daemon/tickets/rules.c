@@ -348,7 +348,8 @@ int ticket_resolve(Step *step) {
         if (r != 0)
                 return r;
         ticket->resolved_at = step->now;
-        return set_text(&ticket->resolved_by, step->actor->name);
+        r = set_text(&ticket->resolved_dealer, step->item->dealer);
+        return r == 0 ? set_text(&ticket->resolved_by, step->actor->name) : r;
 }
 
 /* A special customer is the sub-centre's own: a dealer who had the ticket has it no more, and the

@@ -97,6 +97,8 @@ static const Field ticket_fields[] = {
         ENUM(69, Ticket, decision, 0, &decision_names,
              .doc = "on a customer who cannot be reached"),
         TIME(70, Ticket, closed_at, 0, .doc = "when it was closed or voided"),
+        TEXT(71, Ticket, resolved_dealer, FIELD_CODE, CODE_MAX_BYTES,
+             .doc = "the dealer who had it when it was resolved"),
 };
 
 static const RecordType ticket_type = {

@@ -53,7 +53,7 @@ typedef struct Ticket {
         char *parts_used;
         int result;
         int64_t resolved_at;
-        char *resolved_by;
+        char *resolved_by, *resolved_dealer;
         int outcome;
         int64_t satisfaction;
         int reopen_reason;

@@ -59,6 +59,11 @@ class Migrate(MigrateTest):
         self.assertEqual(len(rows), 19)
         # What was overdue stays so: of those that have ended too.
         self.assertEqual(sum(row.get("overdue", False) for row in rows), 12)
+        # Who has what was resolved is taken for who has resolved it.
+        resolved = [row for row in rows if "resolved_at" in row]
+        self.assertTrue(resolved)
+        self.assertEqual([row.get("resolved_dealer") for row in resolved],
+                         [row.get("dealer") for row in resolved])
         self.assertEqual(len(client.list_all("Units")), 7)
         for name in ("Products", "Serials", "Faults"):
             self.assertEqual(len(client.list_all(name)), 1)
@@ -81,7 +86,7 @@ class Migrate(MigrateTest):
         for mode in ("--check", f"--backup={self.service.directory / 'backup'}"):
             looked = run(self.service, mode)
             self.assertNotEqual(looked.status, 0)
-            self.assertIn("has schema 1: start aftersalesd once to bring it to 2", looked.said)
+            self.assertIn("has schema 1: start aftersalesd once to bring it to 3", looked.said)
         self.assertEqual(self.store.read_bytes(), before)
 
     def test_the_copy_can_be_restored(self):

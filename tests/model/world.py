@@ -264,7 +264,8 @@ class Ticket(model.Ticket):
             raise Refused("RuleViolated")
 
     def do_Resolve(self, step):
-        self.fields |= {"resolved_at": step.at, "resolved_by": step.actor}
+        self.fields |= {"resolved_at": step.at, "resolved_by": step.actor,
+                        "resolved_dealer": self.dealer}
 
     def may_FollowUp(self, step):
         resolver = self.fields["resolved_by"]
