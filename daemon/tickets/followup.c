@@ -106,24 +106,47 @@ int ticket_close(Step *step) {
 
 /* ---- corrections ---- */
 
+/* What the duplicate is about must still be known by the other one: two that were voided as
+ * duplicates of each other would be nobody's. */
+static int check_original(Step *step) {
+        uint64_t id = ticket_of(step)->duplicate_of;
+        char number[CASE_NUMBER_SIZE];
+        Key key = key_of_id(id);
+        Ticket original;
+        int r, state;
+
+        case_number(step->kind->letter, id, number);
+        r = id == step->item->id ? -ENOENT
+                                 : store_get(store_of(step), &ticket_table, &key, &original);
+        if (r == -ENOENT)
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "duplicate_of: %s is no other ticket", number);
+        if (r < 0)
+                return r;
+        state = original.head.state;
+        ticket_done(&original);
+        if (state == TICKET_VOIDED)
+                return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                              "duplicate_of: %s is voided itself; name the ticket that goes on",
+                              number);
+        return 0;
+}
+
 int ticket_may_void(Step *step) {
         const Ticket *ticket = ticket_of(step);
-        char number[CASE_NUMBER_SIZE];
-        Key key = key_of_id(ticket->duplicate_of);
 
-        if (ticket->void_reason != VOID_DUPLICATE)
-                return is_given(step, "duplicate_of")
-                               ? refuse(step->refusal, REFUSED_INVALID_VALUE,
-                                        "duplicate_of: only with void_reason duplicate")
-                               : 0;
-        if (!ticket->duplicate_of)
+        if (ticket->void_reason == VOID_DUPLICATE) {
+                if (ticket->duplicate_of)
+                        return check_original(step);
                 return refuse(step->refusal, REFUSED_MISSING_FIELD,
                               "void needs the field duplicate_of for a duplicate");
-        if (ticket->duplicate_of == step->item->id ||
-            !store_has(store_of(step), &ticket_table, &key))
+        }
+        if (is_given(step, "duplicate_of"))
                 return refuse(step->refusal, REFUSED_INVALID_VALUE,
-                              "duplicate_of: %s is no other ticket",
-                              case_number(step->kind->letter, ticket->duplicate_of, number));
+                              "duplicate_of: only with void_reason duplicate");
+        if (ticket->void_reason == VOID_OTHER && !step->note)
+                return refuse(step->refusal, REFUSED_MISSING_FIELD,
+                              "void needs a note that says why, for void_reason other");
         return 0;
 }
 

@@ -334,7 +334,8 @@ static const Transition transitions[] = {
           .needs = "void_reason",
           .guard = ticket_may_void,
           .effect = ticket_void,
-          .doc = "It was no ticket: a wrong number, or it repeats another one." },
+          .doc = "It was no ticket: a wrong number, or it repeats another one, which is not voided itself. "
+                 "Any other reason is told in a note." },
         { .name = "override_warranty",
           .from = WORK | S(RESOLVED),
           .permission = PERMISSION_TICKET_WARRANTY,

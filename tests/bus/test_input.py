@@ -240,7 +240,7 @@ class Input(ServiceTest):
         ticket = self.create(promised_at=far)[0]
         self.assertEqual(self.client.get(ticket)["promised_at"], far)
         self.client.explain(ticket)
-        self.client.move("Void", ticket, void_reason="other")
+        self.client.move("Void", ticket, void_reason="wrong_number")
 
     def test_waiting_is_bounded(self):
         ticket = self.ticket()

@@ -33,7 +33,7 @@ class Pages(ServiceTest):
         # Every 20th is void.
         cls.ended = set(cls.numbers[::20])
         client.calls([client.message("Tickets", "Void", "ta{sv}", number,
-                                     variants({"void_reason": "other"})) for number in cls.ended])
+                                     variants({"void_reason": "wrong_number"})) for number in cls.ended])
         cls.rows = {}
         for number, answer in zip(cls.numbers, client.calls(
                 [client.message("Tickets", "Get", "t", number) for number in cls.numbers])):
@@ -190,7 +190,7 @@ class WhileItChanges(ServiceTest):
             page, cursor = self.client.list_page("Tickets", cursor=cursor, limit=3)
             seen += [row["id"] for row in page]
             if go:
-                self.client.move("Void", go.pop(turn % len(go)), void_reason="other")
+                self.client.move("Void", go.pop(turn % len(go)), void_reason="wrong_number")
             self.ticket(type="repair")
             if not cursor:
                 break

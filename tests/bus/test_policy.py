@@ -126,7 +126,7 @@ class Reload(PolicyTest):
                           "stands on rung 4, and the ladder service has 2", "and 2 more"):
             self.client.call("Policy", "Reload")
         for ticket in tickets:
-            self.client.move("Void", ticket, void_reason="other")
+            self.client.move("Void", ticket, void_reason="wrong_number")
         self.assertEqual(self.reload(SHORT_LADDER)["policy"], 2)
 
     def test_preview(self):
@@ -336,7 +336,7 @@ class Start(PolicyTest):
     def test_once_the_cases_are_over(self):
         ticket = self.ticket()
         self.until("2026-03-04 17:01")
-        self.client.move("Void", ticket, void_reason="other")
+        self.client.move("Void", ticket, void_reason="wrong_number")
         self.service.stop()
         self.service.configure(changed(SHORT_LADDER))
         self.service.start(at("2026-03-04 17:02"))

@@ -103,7 +103,7 @@ class Duties(ReportTest):
         self.ticket(region="310115", dealer="SH-1")
         self.ticket(priority="special")  # of the sub-centre alone
         ended = self.ticket(region="310104", dealer="SH-2")
-        self.client.move("Void", ended, void_reason="other")
+        self.client.move("Void", ended, void_reason="wrong_number")
         self.until("2026-03-03 00:00")
         self.assertEqual(self.reports(ended=True), [])
         self.client.advance(at("2026-03-03 00:00") + 1)

@@ -212,7 +212,7 @@ class Deadlines(FreshServiceTest):
                 self.assertEqual(self.deadline(ticket, "response"), response)
                 self.assertEqual(self.deadline(ticket, "resolve"), resolve)
                 self.assertEqual(shown(self.client.get(ticket)["armed_at"]), warning)
-                self.client.move("Void", ticket, void_reason="other")
+                self.client.move("Void", ticket, void_reason="wrong_number")
 
     def test_targets(self):
         for kind, priority, response, resolve in (
@@ -511,7 +511,7 @@ MOVES = {
     "dissatisfied": ("FollowUp", {"outcome": "dissatisfied", "by": "clerk",
                                   "reopen_reason": "other"}),
     "reopen": ("Reopen", {"reopen_reason": "other"}),
-    "void": ("Void", {"void_reason": "other"}),
+    "void": ("Void", {"void_reason": "wrong_number"}),
     "override_warranty": ("OverrideWarranty", {"warranty": "in", "note": "批准"}),
     "urgent": ("Update", {"priority": "urgent"}),
     "update": ("Update", {"description": "改"}),

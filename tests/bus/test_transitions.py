@@ -441,6 +441,66 @@ class Effects(Moves):
         self.assertEqual((after["state"], after["owner"], after.get("dealer")),
                          ("received", "BJ", None))
 
+    def test_becoming_special_goes_back(self):
+        """From whatever state of the work: the dealer has nothing to do with it any more."""
+        for state in ("received", "dispatched", "accepted", "visited"):
+            with self.subTest(state=state):
+                ticket = self.one_in(state, type="repair")
+                if state in ("accepted", "visited"):
+                    self.client.move("Appoint", ticket, appointment=LATER)
+                after = self.after("Update", ticket, priority="special")
+                self.assertEqual((after["state"], after["owner"], after.get("dealer"),
+                                  after.get("appointment")), ("received", "BJ", None, None))
+                after = self.after("Accept", ticket)
+                self.assertEqual((after["owner"], after.get("dealer")), ("BJ", None))
+
+    def test_becoming_special_while_waiting(self):
+        ticket = self.one_in("waiting_part", type="repair")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("waiting_part", "BJ", None))
+        after = self.after("Resume", ticket)
+        self.assertEqual((after["state"], after["owner"]), ("received", "BJ"))
+
+    def test_becoming_special_when_done(self):
+        """Whoever has done it has; what is left to do is the sub-centre's."""
+        ticket = self.one_in("resolved", type="repair", dealer="BJ-1")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["dealer"]), ("resolved", "BJ-1"))
+        after = self.after("Reopen", ticket, reopen_reason="not_repaired")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("received", "BJ", None))
+
+    def test_becoming_special_goes_back(self):
+        """From whatever state of the work: the dealer has nothing to do with it any more."""
+        for state in ("received", "dispatched", "accepted", "visited"):
+            with self.subTest(state=state):
+                ticket = self.one_in(state, type="repair")
+                if state in ("accepted", "visited"):
+                    self.client.move("Appoint", ticket, appointment=LATER)
+                after = self.after("Update", ticket, priority="special")
+                self.assertEqual((after["state"], after["owner"], after.get("dealer"),
+                                  after.get("appointment")), ("received", "BJ", None, None))
+                after = self.after("Accept", ticket)
+                self.assertEqual((after["owner"], after.get("dealer")), ("BJ", None))
+
+    def test_becoming_special_while_waiting(self):
+        ticket = self.one_in("waiting_part", type="repair")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("waiting_part", "BJ", None))
+        after = self.after("Resume", ticket)
+        self.assertEqual((after["state"], after["owner"]), ("received", "BJ"))
+
+    def test_becoming_special_when_done(self):
+        """Whoever has done it has; what is left to do is the sub-centre's."""
+        ticket = self.one_in("resolved", type="repair", dealer="BJ-1")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["dealer"]), ("resolved", "BJ-1"))
+        after = self.after("Reopen", ticket, reopen_reason="not_repaired")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("received", "BJ", None))
+
     def make_region(self):
         """A sub-centre with three dealers, of which GZ-3 has the longest prefix for 440106."""
         for fields in (
@@ -704,6 +764,18 @@ class Effects(Moves):
         self.assertEqual((after["state"], after["open"], after["void_reason"],
                           after["duplicate_of"], after["closed_at"]),
                          ("voided", False, "duplicate", other, self.client.now()))
+
+    def test_no_two_tickets_repeat_each_other(self):
+        ticket, other = self.ticket(), self.ticket()
+        self.client.move("Void", ticket, void_reason="duplicate", duplicate_of=other)
+        with self.refused("InvalidValue", "duplicate_of", "voided", unchanged=other):
+            self.client.move("Void", other, void_reason="duplicate", duplicate_of=ticket)
+
+    def test_another_reason_to_void_is_told(self):
+        ticket = self.ticket()
+        with self.refused("MissingField", "note", unchanged=ticket):
+            self.client.move("Void", ticket, void_reason="other")
+        self.assertEqual(self.after("Void", ticket, void_reason="other", note="试拨")["state"], "voided")
 
     def test_warranty(self):
         """Received on 2026-03-02; the last day is inside."""

@@ -65,7 +65,7 @@ FIELDS = {
     "Comment": {"note": "注"},
     "Resolve": {"result": "answered", "by": "worker"},
     "FollowUp": {"outcome": "satisfied", "by": "clerk"},
-    "Void": {"void_reason": "other"},
+    "Void": {"void_reason": "wrong_number"},
 }
 
 

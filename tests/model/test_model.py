@@ -132,7 +132,8 @@ def fields_of(method, n, now):
         "Close": {},
         "Reopen": reason(n, True),
         "Void": {"void_reason": pick(("wrong_number", "other", "duplicate"), n)} |
-                ({"duplicate_of": n % 7} if n % 3 == 2 or n % 11 == 0 else {}),
+                ({"duplicate_of": n % 7} if n % 3 == 2 or n % 11 == 0 else {}) |
+                (note if n % 5 else {}),
         "OverrideWarranty": note | {"warranty": pick(("in", "out", "unknown"), n)},
         "Update": {"description": f"text {n}"} if n % 3 else
                   {"type": pick(TYPES, n // 3), "priority": pick(PRIORITIES, n // 5)},

@@ -316,9 +316,12 @@ class Ticket(model.Ticket):
         if step.fields["void_reason"] != "duplicate":
             if "duplicate_of" in step.fields:
                 raise Refused("InvalidValue")
+            if step.fields["void_reason"] == "other" and not step.fields.get("note"):
+                raise Refused("MissingField")
         elif not duplicate_of:
             raise Refused("MissingField")
-        elif duplicate_of == self.number or duplicate_of not in self.model.tickets:
+        elif duplicate_of == self.number or duplicate_of not in self.model.tickets or \
+                self.model.tickets[duplicate_of].state == VOIDED:
             raise Refused("InvalidValue")
 
     do_Void = do_Close
