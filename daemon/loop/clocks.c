@@ -114,10 +114,11 @@ static int set_clock(Step *step, int which, const Target *target) {
         uint32_t state = STATE(step->to);
         int64_t fixed_at = def->fixed ? def->fixed(step->item) : 0;
         Clock *clock = case_clock(step->item, which);
+        uint32_t runs = def->runs | (fixed_at ? def->runs_fixed : 0);
         bool running = clock && !clock->stopped_at;
         int r;
 
-        if (!(def->runs & state) && !(running && (def->pauses & state))) {
+        if (!(runs & state) && !(running && (def->pauses & state))) {
                 stop_clock(step->item, clock, step->now);
                 return 0;
         }

@@ -61,8 +61,9 @@ typedef struct StateDef {
 } StateDef;
 
 typedef struct ClockDef {
-        uint32_t runs;   /* states in which it runs */
-        uint32_t pauses; /* states in which it pauses; in all others it is stopped */
+        uint32_t runs;       /* states in which it runs */
+        uint32_t pauses;     /* states in which it pauses; in all others it is stopped */
+        uint32_t runs_fixed; /* further states in which it runs if the case has such an instant */
         const char *doc;
         /* The deadline as an instant where the case has one (a promise), or 0 for the target. */
         int64_t (*fixed)(const Case *c);

@@ -314,6 +314,7 @@ int ticket_visit(Step *step) {
 
         ticket->visits++;
         ticket->visited_at = step->now;
+        ticket->appointment = 0; /* kept, be it early or late: the next one is of the next visit */
         return learn(step);
 }
 

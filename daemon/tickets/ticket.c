@@ -66,7 +66,7 @@ static const Field ticket_fields[] = {
              .doc = "code of the fault"),
         TEXT(43, Ticket, technician, 0, 64, .doc = "who visits, as the dealer names them"),
         TIME(44, Ticket, appointment, CREATE | FIELD_TRACKED,
-             .doc = "when the visit was agreed; the visit's deadline"),
+             .doc = "when the next visit is agreed; its deadline"),
         TIME(45, Ticket, promised_at, CREATE | FIELD_TRACKED,
              .doc = "what the customer was promised; the resolution's deadline"),
         COUNT(46, Ticket, visits, 0, .doc = "visits made"),
@@ -183,8 +183,11 @@ static const StateDef states[] = {
 #define WORK    (S(RECEIVED) | S(DISPATCHED) | S(ACCEPTED) | S(VISITED) | WAITING)
 #define ALL     (WORK | S(RESOLVED) | S(FOLLOWED_UP) | S(CLOSED) | S(VOIDED))
 
+/* One before the last visit is none any more: older programs kept it. */
 static int64_t fixed_appointment(const Case *c) {
-        return ((const Ticket *)c)->appointment;
+        const Ticket *ticket = (const Ticket *)c;
+
+        return ticket->appointment > ticket->visited_at ? ticket->appointment : 0;
 }
 
 static int64_t fixed_promise(const Case *c) {
@@ -197,6 +200,7 @@ static const ClockDef clocks[] = {
                              .doc = "until a dealer accepts" },
         [CLOCK_VISIT] = { .runs = S(ACCEPTED),
                           .pauses = WAITING,
+                          .runs_fixed = S(VISITED),
                           .fixed = fixed_appointment,
                           .doc = "until the visit; the appointment where there is one" },
         [CLOCK_RESOLVE] = { .runs = S(RECEIVED) | S(DISPATCHED) | S(ACCEPTED) | S(VISITED),

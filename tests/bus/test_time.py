@@ -451,7 +451,7 @@ decline dispatched: response on, resolve on
 decline accepted: response starts, visit stops, resolve on
 accept dispatched: response stops, visit starts, resolve on
 appoint accepted: visit new, resolve on
-appoint visited: resolve on
+appoint visited: visit starts, resolve on
 appoint waiting_part: visit new, resolve paused, waiting on
 appoint waiting_customer: response paused, resolve paused, waiting on
 promise received: response on, resolve new

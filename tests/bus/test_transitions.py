@@ -501,6 +501,36 @@ class Effects(Moves):
         self.assertEqual((after["state"], after["owner"], after.get("dealer")),
                          ("received", "BJ", None))
 
+    def test_becoming_special_goes_back(self):
+        """From whatever state of the work: the dealer has nothing to do with it any more."""
+        for state in ("received", "dispatched", "accepted", "visited"):
+            with self.subTest(state=state):
+                ticket = self.one_in(state, type="repair")
+                if state in ("accepted", "visited"):
+                    self.client.move("Appoint", ticket, appointment=LATER)
+                after = self.after("Update", ticket, priority="special")
+                self.assertEqual((after["state"], after["owner"], after.get("dealer"),
+                                  after.get("appointment")), ("received", "BJ", None, None))
+                after = self.after("Accept", ticket)
+                self.assertEqual((after["owner"], after.get("dealer")), ("BJ", None))
+
+    def test_becoming_special_while_waiting(self):
+        ticket = self.one_in("waiting_part", type="repair")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("waiting_part", "BJ", None))
+        after = self.after("Resume", ticket)
+        self.assertEqual((after["state"], after["owner"]), ("received", "BJ"))
+
+    def test_becoming_special_when_done(self):
+        """Whoever has done it has; what is left to do is the sub-centre's."""
+        ticket = self.one_in("resolved", type="repair", dealer="BJ-1")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["dealer"]), ("resolved", "BJ-1"))
+        after = self.after("Reopen", ticket, reopen_reason="not_repaired")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("received", "BJ", None))
+
     def make_region(self):
         """A sub-centre with three dealers, of which GZ-3 has the longest prefix for 440106."""
         for fields in (
@@ -624,6 +654,18 @@ class Effects(Moves):
                          (2, "李师傅", "AC01"))
         with self.refused("InvalidValue", "fault_code", "AC99", unchanged=ticket):
             self.client.move("Visit", ticket, fault_code="AC99")
+
+    def test_appointment_of_a_second_visit(self):
+        ticket = self.one_in("visited", type="repair")
+        self.client.move("WaitPart", ticket, wait_reason="缺件")
+        appointment = self.client.now() + HOUR
+        self.client.move("Appoint", ticket, appointment=appointment)
+        self.client.move("Resume", ticket)
+        clock = {c["clock"]: c for c in self.client.get(ticket)["clocks"]}["visit"]
+        self.assertEqual((clock.get("deadline"), clock.get("stopped_at")), (appointment, None))
+        after = self.after("Visit", ticket)
+        clock = {c["clock"]: c for c in after["clocks"]}["visit"]
+        self.assertEqual(clock["stopped_at"], self.client.now())
 
     def test_resolve(self):
         ticket = self.one_in("visited", type="repair")

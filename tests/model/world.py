@@ -247,7 +247,7 @@ class Ticket(model.Ticket):
 
     def do_Visit(self, step):
         self.visits += 1
-        self.fields["visited_at"] = step.at
+        self.fields |= {"visited_at": step.at, "appointment": None}
 
     def do_WaitPart(self, step):
         self.resume_state = step.before

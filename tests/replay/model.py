@@ -16,10 +16,10 @@ WORK = ACTIVE | WAITING
 ENDED = {CLOSED, VOIDED}
 ALL = WORK | ENDED | {RESOLVED, FOLLOWED_UP}
 
-ClockRule = collections.namedtuple("ClockRule", "runs pauses fixed", defaults=((), None))
+ClockRule = collections.namedtuple("ClockRule", "runs pauses fixed runs_fixed", defaults=((), None, frozenset()))
 CLOCKS = {
     "response": ClockRule({RECEIVED, DISPATCHED}, WAITING),
-    "visit": ClockRule({ACCEPTED}, WAITING, "appointment"),
+    "visit": ClockRule({ACCEPTED}, WAITING, "appointment", {VISITED}),
     "resolve": ClockRule(ACTIVE, WAITING, "promised_at"),
     "followup": ClockRule({RESOLVED, FOLLOWED_UP}),
     "waiting": ClockRule(WAITING),
@@ -178,7 +178,8 @@ class Ticket:
         rule, target, clock = CLOCKS[name], self.target(), self.clocks.get(name)
         fixed = self.fields[rule.fixed] if rule.fixed else None
         alive = clock is not None and clock.stopped is None
-        if self.state not in rule.runs and not (alive and self.state in rule.pauses):
+        runs = rule.runs | rule.runs_fixed if fixed else rule.runs
+        if self.state not in runs and not (alive and self.state in rule.pauses):
             if alive:
                 self.stop(clock, at)
             return
@@ -335,6 +336,9 @@ class Ticket:
     def may_Accept(self, _fields):
         if self.state == RECEIVED and self.fields["priority"] != "special":
             raise Refused("InvalidState")
+
+    def do_Visit(self, _fields, _at, _before):
+        self.fields["appointment"] = None
 
     def do_WaitPart(self, _fields, _at, before):
         self.resume_state = before
