@@ -349,6 +349,8 @@ int ticket_resolve(Step *step) {
         if (r != 0)
                 return r;
         ticket->resolved_at = step->now;
+        ticket->outcome = 0; /* the customer is to be asked about this one */
+        ticket->satisfaction = 0;
         r = set_text(&ticket->resolved_dealer, step->item->dealer);
         return r == 0 ? set_text(&ticket->resolved_by, step->actor->name) : r;
 }

@@ -265,7 +265,7 @@ class Ticket(model.Ticket):
 
     def do_Resolve(self, step):
         self.fields |= {"resolved_at": step.at, "resolved_by": step.actor,
-                        "resolved_dealer": self.dealer}
+                        "resolved_dealer": self.dealer, "outcome": None, "satisfaction": None}
 
     def may_FollowUp(self, step):
         resolver = self.fields["resolved_by"]
