@@ -114,7 +114,7 @@ static const Transition transitions[] = {
           .from = S(EXPECTED),
           .to = REPORT_REPORTED,
           .permission = PERMISSION_REPORT_SUBMIT,
-          .guard = report_may_report,
+          .guard = report_may_end,
           .effect = report_nothing,
           .doc = "The dealer has nothing to report on that day." },
         { .name = "excuse",
@@ -122,6 +122,7 @@ static const Transition transitions[] = {
           .to = REPORT_EXCUSED,
           .permission = PERMISSION_REPORT_EXCUSE,
           .needs_note = true,
+          .guard = report_may_end,
           .doc = "The sub-centre or the business department does without it, on record." },
         /* The same file again, or a second one, changes the counts and nothing else. */
         { .name = "deliver",

@@ -64,12 +64,13 @@ int report_find(const Engine *engine, Store *store, const Call *call, uint64_t *
         return r;
 }
 
-/* When it came decides on the bonus: nobody comes later and says that it came before. */
+/* When it came decides on the bonus, and an excuse on what is told: nobody comes later and says
+ * that it was before. */
 static int refuse_at(Step *step) {
         if (step->now >= step->told_at)
                 return 0;
         return refuse(step->refusal, REFUSED_INVALID_VALUE,
-                      "at: a report is there when it comes; leave at out");
+                      "at: a report is there, or excused, when that is told; leave at out");
 }
 
 static int place(Step *step) {
@@ -154,7 +155,7 @@ static void come(Step *step) {
                 report->bonus = policy_of(step)->bonus;
 }
 
-int report_may_report(Step *step) {
+int report_may_end(Step *step) {
         return refuse_at(step);
 }
 

@@ -296,6 +296,8 @@ class Nothing(ReportTest):
         self.until("2026-03-03 17:00")
         with self.refused("MissingField", "note"):
             self.move("Excuse", number)
+        with self.refused("InvalidValue", "at"):
+            self.move("Excuse", number, note="停电", at=at("2026-03-03 15:00"))
         self.move("Excuse", number, note="停电")
         report = self.report(number)
         self.assertEqual((report["state"], report.get("reported_at"), report.get("bonus"),
