@@ -686,10 +686,12 @@ class Configuration(ReportTest):
         self.assertEqual(self.heard(number)[-1], ("2026-03-04 16:00", "rung", "BJ"))
 
     def test_another_cut_off(self):
-        """It holds for the days to come."""
+        """It holds for the days to come, another bonus at once."""
         number = self.duty()
         self.reload(DUTIES.replace('"16:00"', '"12:00"').replace("bonus: 500", "bonus: 700"))
         self.assertEqual(shown(self.report(number)["due_at"]), "2026-03-03 16:00")
+        self.move("Nothing", number)
+        self.assertEqual(self.report(number)["bonus"], 700)
         self.until("2026-03-04 09:00")
         row, = self.reports(day=WEDNESDAY)
         self.assertEqual(shown(row["due_at"]), "2026-03-04 12:00")
