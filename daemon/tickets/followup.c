@@ -10,11 +10,13 @@
 
 /* ---- asking the customer ---- */
 
-/* A program that does not say whom it acts for now cannot be told from the person it named then. */
+/* A program that does not say whom it acts for, then or now, may have acted for the person that it
+ * names the other time. */
 static bool may_be_same_person(const char *then, const char *now) {
-        size_t n = strlen(now);
+        size_t n = MIN(strlen(then), strlen(now));
 
-        return strncmp(then, now, n) == 0 && (then[n] == '\0' || then[n] == '/');
+        return strncmp(then, now, n) == 0 && (then[n] == '\0' || then[n] == '/') &&
+               (now[n] == '\0' || now[n] == '/');
 }
 
 int ticket_may_follow_up(Step *step) {

@@ -621,6 +621,36 @@ class Effects(Moves):
         self.assertEqual((after["state"], after["owner"], after.get("dealer")),
                          ("received", "BJ", None))
 
+    def test_becoming_special_goes_back(self):
+        """From whatever state of the work: the dealer has nothing to do with it any more."""
+        for state in ("received", "dispatched", "accepted", "visited"):
+            with self.subTest(state=state):
+                ticket = self.one_in(state, type="repair")
+                if state in ("accepted", "visited"):
+                    self.client.move("Appoint", ticket, appointment=LATER)
+                after = self.after("Update", ticket, priority="special")
+                self.assertEqual((after["state"], after["owner"], after.get("dealer"),
+                                  after.get("appointment")), ("received", "BJ", None, None))
+                after = self.after("Accept", ticket)
+                self.assertEqual((after["owner"], after.get("dealer")), ("BJ", None))
+
+    def test_becoming_special_while_waiting(self):
+        ticket = self.one_in("waiting_part", type="repair")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("waiting_part", "BJ", None))
+        after = self.after("Resume", ticket)
+        self.assertEqual((after["state"], after["owner"]), ("received", "BJ"))
+
+    def test_becoming_special_when_done(self):
+        """Whoever has done it has; what is left to do is the sub-centre's."""
+        ticket = self.one_in("resolved", type="repair", dealer="BJ-1")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["dealer"]), ("resolved", "BJ-1"))
+        after = self.after("Reopen", ticket, reopen_reason="not_repaired")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("received", "BJ", None))
+
     def make_region(self):
         """A sub-centre with three dealers, of which GZ-3 has the longest prefix for 440106."""
         for fields in (
@@ -822,6 +852,12 @@ class Effects(Moves):
         self.assertEqual((after["outcome"], after["satisfaction"], after["followed_up_at"]),
                          ("satisfied", 4, self.client.now()))
         self.assertRegex(after["followed_up_by"], r"^uid:\d+/clerk$")
+
+    def test_who_resolved_without_a_name_is_anybody(self):
+        ticket = self.one_in("visited", type="repair")
+        self.client.move("Resolve", ticket, result="repaired")
+        with self.refused("RuleViolated", "resolved", "by", unchanged=ticket):
+            self.client.move("FollowUp", ticket, outcome="satisfied", by="clerk")
 
     def test_follow_up_is_complete(self):
         ticket = self.one_in("resolved")

@@ -270,7 +270,7 @@ class Ticket(model.Ticket):
     def may_FollowUp(self, step):
         resolver = self.fields["resolved_by"]
         if step.caller.scope == "dealer" or resolver == step.actor or \
-                resolver.startswith(step.actor + "/"):
+                resolver.startswith(step.actor + "/") or step.actor.startswith(resolver + "/"):
             raise Refused("RuleViolated")
         outcome = step.fields["outcome"]
         if outcome == "dissatisfied" and "reopen_reason" not in step.fields:

@@ -357,7 +357,7 @@ class Ticket:
         self.resolver = fields.get("by")
 
     def may_FollowUp(self, fields):
-        if fields.get("by") == self.resolver:
+        if fields.get("by") == self.resolver or not (fields.get("by") and self.resolver):
             raise Refused("RuleViolated")
         if fields["outcome"] == "dissatisfied" and "reopen_reason" not in fields:
             raise Refused("MissingField")
