@@ -6,7 +6,7 @@ import collections
 import itertools
 import unittest
 
-from harness import BusError, DAY, HOUR, REGION, ServiceTest, USEC, at, shown, variants
+from harness import BusError, DAY, HOUR, REGION, ServiceTest, USEC, am_root, at, shown, variants
 
 TYPES = ("consultation", "installation", "repair", "complaint", "return_exchange", "recycling",
          "cleaning", "technical_question")
@@ -651,6 +651,36 @@ class Effects(Moves):
         self.assertEqual((after["state"], after["owner"], after.get("dealer")),
                          ("received", "BJ", None))
 
+    def test_becoming_special_goes_back(self):
+        """From whatever state of the work: the dealer has nothing to do with it any more."""
+        for state in ("received", "dispatched", "accepted", "visited"):
+            with self.subTest(state=state):
+                ticket = self.one_in(state, type="repair")
+                if state in ("accepted", "visited"):
+                    self.client.move("Appoint", ticket, appointment=LATER)
+                after = self.after("Update", ticket, priority="special")
+                self.assertEqual((after["state"], after["owner"], after.get("dealer"),
+                                  after.get("appointment")), ("received", "BJ", None, None))
+                after = self.after("Accept", ticket)
+                self.assertEqual((after["owner"], after.get("dealer")), ("BJ", None))
+
+    def test_becoming_special_while_waiting(self):
+        ticket = self.one_in("waiting_part", type="repair")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("waiting_part", "BJ", None))
+        after = self.after("Resume", ticket)
+        self.assertEqual((after["state"], after["owner"]), ("received", "BJ"))
+
+    def test_becoming_special_when_done(self):
+        """Whoever has done it has; what is left to do is the sub-centre's."""
+        ticket = self.one_in("resolved", type="repair", dealer="BJ-1")
+        after = self.after("Update", ticket, priority="special")
+        self.assertEqual((after["state"], after["dealer"]), ("resolved", "BJ-1"))
+        after = self.after("Reopen", ticket, reopen_reason="not_repaired")
+        self.assertEqual((after["state"], after["owner"], after.get("dealer")),
+                         ("received", "BJ", None))
+
     def make_region(self):
         """A sub-centre with three dealers, of which GZ-3 has the longest prefix for 440106."""
         for fields in (
@@ -823,6 +853,12 @@ class Effects(Moves):
         for fields in ({}, {"wait_reason": ""}):
             with self.refused("MissingField", "wait_reason", unchanged=ticket):
                 self.client.move("WaitPart", ticket, **fields)
+
+    @unittest.skipUnless(am_root(), "needs other users")
+    def test_what_it_waits_for_is_personal(self):
+        ticket = self.one_in("accepted")
+        self.client.move("WaitCustomer", ticket, wait_reason="住院")
+        self.assertEqual(self.service.client("news").get(ticket)["wait_reason"], "***")
 
     def test_promise_and_appointment_lie_ahead(self):
         ticket = self.one_in("accepted")

@@ -18,7 +18,7 @@ from policy import Policy  # noqa: E402, F401
 
 USEC = 1_000_000
 TICKET_KIND = "ticket"
-PERSONAL = ("customer_name", "phone", "address", "description")
+PERSONAL = ("customer_name", "phone", "address", "description", "wait_reason")
 FLAGS = ("open", "overdue")
 LEVELS_TOLD_APART = 255
 # Of the ladder's way up, the gravest last.
