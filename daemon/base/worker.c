@@ -58,21 +58,18 @@ static int start(Worker *worker) {
         return r == 0 ? 0 : -ENOMEM;
 }
 
-static void go_on(Worker *worker, int state) {
-        pthread_mutex_lock(&worker->lock);
-        worker->state = state;
-        pthread_cond_signal(&worker->turn);
-        pthread_mutex_unlock(&worker->lock);
-}
-
 int worker_begin(Worker *worker, int (*work)(void *userdata), void *userdata) {
         int r = worker->started ? 0 : start(worker);
 
         if (r < 0)
                 return r;
-        worker->work = work; /* the thread looks at them once it is told to */
+        pthread_mutex_lock(&worker->lock);
+        assert(worker->state == WORKER_IDLE);
+        worker->work = work;
         worker->userdata = userdata;
-        go_on(worker, WORKER_BUSY);
+        worker->state = WORKER_BUSY;
+        pthread_cond_signal(&worker->turn);
+        pthread_mutex_unlock(&worker->lock);
         return 0;
 }
 
@@ -122,8 +119,9 @@ Worker *worker_free(Worker *worker) {
                 pthread_mutex_lock(&worker->lock);
                 while (worker->state == WORKER_BUSY)
                         pthread_cond_wait(&worker->turn, &worker->lock);
+                worker->state = WORKER_ENDS;
+                pthread_cond_signal(&worker->turn);
                 pthread_mutex_unlock(&worker->lock);
-                go_on(worker, WORKER_ENDS);
                 pthread_join(worker->thread, NULL);
         }
         pthread_cond_destroy(&worker->turn);

@@ -6,7 +6,6 @@
  * in the loop. */
 
 #include <errno.h>
-#include <inttypes.h>
 
 #include "store/internal.h"
 #include "store/kv-gather.h"
@@ -155,6 +154,17 @@ static int freeze(Store *store) {
         return write_beside(store);
 }
 
+/* What the one that is written beside has come to, as kv_gather_thaw(). */
+static int thaw(Store *store, bool wait) {
+        int r = kv_gather_thaw(store->kv, wait);
+
+        if (r < 0)
+                return r == -EAGAIN ? r : after_failure(store, r);
+        if (!kv_gather_is_frozen(store->kv))
+                store->retry_at = 0;
+        return 0;
+}
+
 int store_begin_checkpoint(Store *store) {
         int r;
 
@@ -162,18 +172,16 @@ int store_begin_checkpoint(Store *store) {
         store_release(store);
         if (!store->options.background || kv_gather_fd(store->kv) < 0)
                 return checkpoint_flush(store);
-        r = kv_gather_thaw(store->kv, checkpoint_is_due(store));
+        r = thaw(store, checkpoint_is_due(store));
         if (r < 0)
-                return r == -EAGAIN ? r : after_failure(store, r);
+                return r;
         if (kv_gather_is_frozen(store->kv)) /* what could not be written is first */
                 return write_beside(store);
         return is_area_free(store) ? freeze(store) : checkpoint_flush(store);
 }
 
 int store_end_checkpoint(Store *store) {
-        int r = kv_gather_thaw(store->kv, false);
-
-        return r < 0 && r != -EAGAIN ? after_failure(store, r) : r;
+        return thaw(store, false);
 }
 
 int store_checkpoint_fd(const Store *store) {

@@ -11,8 +11,6 @@
  * while it gets durable. If it does not, both are taken back. */
 
 #include <errno.h>
-#include <inttypes.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "store/internal.h"

@@ -94,13 +94,14 @@ int store_save_head(Store *store, uint64_t checkpoint) {
         for (unsigned i = 0; r == 0 && i < store->n_tables; i++) {
                 Key key = key_of_next(store->tables[i]);
                 uint8_t bytes[8];
-                uint64_t stored = 1;
+                uint64_t stored = 1; /* where there is none */
 
                 r = get_number(store, &key, &stored);
-                if ((r < 0 && r != -ENOENT) || stored == store->now.next[i]) {
-                        r = r == -ENOENT ? 0 : r;
+                if (r < 0 && r != -ENOENT)
+                        return r;
+                r = 0;
+                if (stored == store->now.next[i])
                         continue;
-                }
                 store_be64(bytes, store->now.next[i]);
                 r = store->kv->ops->put(store->kv, DB_META, key_slice(&key), (Slice){ bytes, 8 });
         }

@@ -29,7 +29,7 @@
 #define FIRST_ROOM     (256 * 1024) /* bytes free before a store is created */
 /* Of the files in the state directory. */
 #define STORE_PATH_MAX 4096
-/* A disk that has not even so much left is full. */
+/* A disk on which the file cannot grow by so much is full. */
 #define ROOM_LEAST (1024 * 1024)
 /* So much is kept for changes to what is there: a share of the map and of the disk, at least what a
  * few commits take, on the disk no more than anybody would miss. */
@@ -127,7 +127,8 @@ static int lmdb_begin(Kv *kv, bool write) {
         return 0;
 }
 
-static bool is_disk_full(LmdbKv *l) {
+/* Tries it. */
+static bool cannot_grow(LmdbKv *l) {
         struct stat st;
         int fd;
 
@@ -147,7 +148,7 @@ static int lmdb_commit(Kv *kv) {
                 mdb_reader_check(l->env, NULL);
         r = lmdb_errno(mdb_txn_commit(txn));
         /* LMDB takes a write that a full disk cut short for a failure of the disk. */
-        return r == -EIO && is_disk_full(l) ? -ENOSPC : r;
+        return r == -EIO && cannot_grow(l) ? -ENOSPC : r;
 }
 
 static void lmdb_end(Kv *kv) {

@@ -32,7 +32,6 @@ void *arena_take(Arena *arena, size_t size) {
                         return NULL;
                 *chunk = (ArenaChunk){ .older = arena->at.newest, .size = room };
                 arena->at = (ArenaMark){ .newest = chunk };
-                arena->bytes += sizeof(*chunk) + room;
         }
         taken = (uint8_t *)chunk->bytes + arena->at.used;
         arena->at.used += size;
@@ -44,7 +43,6 @@ void arena_rewind(Arena *arena, ArenaMark mark) {
                 ArenaChunk *chunk = arena->at.newest;
 
                 arena->at.newest = chunk->older;
-                arena->bytes -= sizeof(*chunk) + chunk->size;
                 free(chunk);
         }
         arena->at.used = mark.used;

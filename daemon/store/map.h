@@ -20,7 +20,6 @@ typedef struct ArenaMark {
 
 typedef struct Arena {
         ArenaMark at;
-        size_t bytes;
 } Arena;
 
 /* Aligned for anything; NULL without memory. */

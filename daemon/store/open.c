@@ -312,15 +312,19 @@ int store_copy(Store *store, int fd) {
         const KvOps *ops = store->kv->ops;
         WalMedium *log = NULL;
         char path[32];
-        Refusal why;
+        Refusal why = {};
         int r = beside ? wal_file_freeze(store->options.directory, &log) : store_settle(store);
 
         if (r < 0 && r != -ENOENT)
                 return r;
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
         r = ops->copy ? ops->copy(store->kv, fd) : -EOPNOTSUPP;
-        if (r == 0 && log)
-                return bring_into(store->options, path, log, &why);
+        if (r == 0 && log) {
+                r = bring_into(store->options, path, log, &why);
+                if (r < 0)
+                        log_error("cannot bring the log into the copy: %s", why.text);
+                return r;
+        }
         if (log)
                 log->ops->free(log);
         return r;

@@ -114,9 +114,9 @@ int change_remove(Change *change, const Table *table, const Key *key);
 int change_number(Change *change, const Table *table, uint64_t *ret);
 bool change_is_empty(const Change *change);
 /* Writes all of it and its journal record, and ends the change. -E2BIG: more than a journal record
- * holds; -EBADMSG: a record or index entry that it touches is damaged (which was logged); -ENOMEM:
- * nothing was written, the batch is as before. Any other failure spoils the whole batch: see
- * store_commit(). */
+ * holds; -EBADMSG: a record or index entry that it touches is damaged (which was logged): nothing
+ * was written, the batch is as before. So it is after -ENOMEM, unless that came while it was being
+ * written: any failure there spoils the whole batch, see store_commit(). */
 int change_apply(Change *change, const Origin *origin);
 /* Forgets the change; the batch is as before. NULL is allowed. */
 void change_drop(Change *change);
