@@ -17,8 +17,8 @@ void file_give_to_owner(const char *directory, const char *name);
 /* The directory that a file is in, or is to be in. -ENAMETOOLONG. */
 int file_directory(const char *path, char *ret, size_t size);
 /* Begins a file that is to appear at `path`, under a name of its own beside it, readable by nobody
- * else and locked: -EWOULDBLOCK when another process is writing it, -EEXIST when it is there, -EPERM
- * when somebody else has made what has the name beside it. */
+ * else and locked: -EWOULDBLOCK when another process is writing it, -EEXIST when it is there,
+ * -EPERM when somebody else has made what has the name beside it. */
 int file_begin(const char *path, char *ret_new_path, size_t size, int *ret);
 /* Gives a file that is complete its name for good; -EEXIST when there is one of that name. */
 int file_appear(const char *new_path, const char *path);

@@ -163,6 +163,7 @@ static Turn *take_turn(Turns *turns, User **at) {
         if (!next) /* at the end of all */
                 next = &user->first;
         turn = *next;
+        assert(turn); /* else the user is none */
         *next = turn->next;
         if (!*next)
                 user->end = next;

@@ -113,7 +113,7 @@ class Schema(ServiceTest):
         self.assertEqual({name for name, row in told.items() if row["required"]},
                          {"type", "region"})
         self.assertEqual({name for name, row in told.items() if row["personal"]},
-                         {"customer_name", "phone", "address", "description"})
+                         {"customer_name", "phone", "address", "description", "wait_reason"})
         self.assertEqual({name for name, row in told.items() if row["settable"]},
                          {"type", "region", "priority", "subcentre", "dealer", "channel",
                           "reference", "customer_name", "phone", "address", "product", "serial",

@@ -259,7 +259,7 @@ static void test_commands(void **state) {
         fflush(f->output.to);
         assert_non_null(strstr(f->text, "ticket: there is no 'dispach'; did you mean 'dispatch'?"));
         assert_non_null(strstr(f->text, "did you mean 'unit'?"));
-        assert_non_null(strstr(f->text, "aftersalesctl ticket wait-part ID wait_reason=TEXT\n"));
+        assert_non_null(strstr(f->text, "aftersalesctl ticket wait-part ID --ask\n"));
         assert_null(strstr(f->text, "wait-customer"));
 }
 

@@ -96,8 +96,13 @@ static void put_row(MDB_txn *txn, unsigned dbi, const char *key, const void *dat
         assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
 }
 
+#define SCHEMA_AT 15 /* the last byte of its version */
+
 static void raise_version(MDB_txn *txn, unsigned dbi) {
-        put_row(txn, dbi, "schema", "aftersalesd\0\0\0\0\3\0\3", 18);
+        char row[] = "aftersalesd\0\0\0\0\0\0\3";
+
+        row[SCHEMA_AT] = STORE_SCHEMA_VERSION + 1;
+        put_row(txn, dbi, "schema", row, sizeof(row) - 1);
 }
 
 static void change_magic(MDB_txn *txn, unsigned dbi) {
@@ -124,6 +129,10 @@ static void flip_head(MDB_txn *txn, unsigned dbi) {
         bytes[7] ^= 1;
         put_row(txn, dbi, "head", bytes, v.mv_size);
 }
+
+/* As text. */
+#define NUMBER(n)  NUMBER_(n)
+#define NUMBER_(n) #n
 
 static void edit_version(Shelf *shelf) {
         shelf_edit(shelf, "meta", raise_version);
@@ -221,8 +230,8 @@ static const struct {
         const char *text;
 } refusals[] = {
         { edit_version, -EPROTONOSUPPORT,
-          "the database has schema version 3, written by a newer aftersalesd; this one understands "
-          "up to 2: install the newer program again" },
+          ", written by a newer aftersalesd; this one understands up to " NUMBER(
+                  STORE_SCHEMA_VERSION) ": install the newer program again" },
         { other_site, -EREMCHG,
           "the database belongs to site 3, the configuration says site 4: mend 'site' or "
           "'store.directory'" },
