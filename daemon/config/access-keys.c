@@ -87,6 +87,24 @@ static int ask_name_service(AccessRule *rule) {
         return r == ERANGE ? 0 : -r;
 }
 
+/* The first rule for somebody holds, and root needs none: another would be of no effect. */
+static int check_identity(Walker *w, const AccessRule *rule) {
+        size_t position = w->steps[w->n_steps - 2].index;
+        const AccessRule *first = rule - position;
+
+        for (size_t i = 0; i < position; i++)
+                if (first[i].name && first[i].is_group == rule->is_group &&
+                    (STREQ(first[i].name, rule->name) ||
+                     (rule->id != (id_t)-1 && first[i].id == rule->id)))
+                        return walker_refuse(w,
+                                             "access[%zu] is a rule for this %s already; remove "
+                                             "one of the two",
+                                             i, rule->is_group ? "group" : "user");
+        if (!rule->is_group && rule->id == 0)
+                walker_warn(w, "root may do everything in any case; remove the rule");
+        return 0;
+}
+
 static int set_identity(Walker *w, const Schema *s, const char *text, AccessRule *rule,
                         bool is_group) {
         int r;
@@ -108,7 +126,7 @@ static int set_identity(Walker *w, const Schema *s, const char *text, AccessRule
                             "this machine knows no %s '%s'; create it and reload, or remove the "
                             "rule",
                             is_group ? "group" : "user", text);
-        return 0;
+        return check_identity(w, rule);
 }
 
 static int scan_user(Walker *w, const Schema *s, const char *text, void *target) {

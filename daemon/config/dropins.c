@@ -13,6 +13,7 @@
 
 #define DROPIN_DIRECTORY "conf.d"
 #define DROPIN_SUFFIX    ".yaml"
+#define SHOWN_NAME_SIZE  256
 
 typedef struct Reading {
         ConfigErrors *errors;
@@ -79,10 +80,33 @@ static void names_done(Names *names) {
                 free(names->list[i]);
 }
 
+static bool is_hidden(const char *name) {
+        return name[0] == '.';
+}
+
 static bool is_dropin(const char *name) {
         size_t n = strlen(name), suffix = strlen(DROPIN_SUFFIX);
 
-        return name[0] != '.' && n > suffix && STREQ(name + n - suffix, DROPIN_SUFFIX);
+        return !is_hidden(name) && n > suffix && STREQ(name + n - suffix, DROPIN_SUFFIX);
+}
+
+static void warn_passed_over(ConfigErrors *errors, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        config_message_add(errors, &errors->warnings, config_nowhere, "", format, arguments);
+        va_end(arguments);
+}
+
+/* A file that is there and not read is most likely meant to be. */
+static void pass_over(ConfigErrors *errors, const char *directory, const char *name) {
+        char clean[SHOWN_NAME_SIZE];
+
+        if (!is_hidden(name))
+                warn_passed_over(errors,
+                                 "%s/%s is not read: only files whose names end in " DROPIN_SUFFIX
+                                 " are; rename or remove it",
+                                 directory, text_escape(name, clean, sizeof(clean)));
 }
 
 static int names_add(Names *names, const char *name, const char **problem) {
@@ -107,7 +131,8 @@ static int names_add(Names *names, const char *name, const char **problem) {
         return 0;
 }
 
-static int names_read(Names *names, DIR *directory, const char **problem) {
+static int names_read(ConfigErrors *errors, Names *names, const char *path, DIR *directory,
+                      const char **problem) {
         const struct dirent *entry;
         int r = 0;
 
@@ -115,6 +140,8 @@ static int names_read(Names *names, DIR *directory, const char **problem) {
         for (errno = 0; r == 0 && !*problem && (entry = readdir(directory)); errno = 0)
                 if (is_dropin(entry->d_name))
                         r = names_add(names, entry->d_name, problem);
+                else
+                        pass_over(errors, path, entry->d_name);
         if (r == 0 && !*problem && errno != 0)
                 *problem = strerror(errno);
         return r;
@@ -130,7 +157,7 @@ static int read_directory(Reading *reading, const char *path) {
         if (!directory && errno == ENOENT)
                 return 0;
         if (directory)
-                r = names_read(&names, directory, &problem);
+                r = names_read(reading->errors, &names, path, directory, &problem);
         else
                 problem = strerror(errno);
         if (directory)

@@ -3,7 +3,10 @@
 /* Holiday files, in the JSON form of holiday-cn, which YAML contains: each adds its days to those
  * of the calendar that lists it. */
 
+#include <inttypes.h>
+
 #include "base/macro.h"
+#include "base/zone.h"
 #include "config/config-internal.h"
 #include "config/keys.h"
 #include "config/policy.h"
@@ -17,7 +20,7 @@ static int scan_off_day(Walker *w, const Schema *s, const char *text, void *targ
         return r;
 }
 
-/* What we have no use for: the year, which the dates tell, and sources. */
+/* What we have no use for: sources. */
 static int scan_unused(_unused_ Walker *w, _unused_ const Schema *s, _unused_ const char *text,
                        _unused_ void *target) {
         return 0;
@@ -35,7 +38,10 @@ static const Schema holiday_file_schema = {
         .what = "the keys year and days",
         .keys = KEYS(KEY("$schema", 0, .schema = &unused_schema),
                      KEY("$id", 0, .schema = &unused_schema),
-                     KEY("year", 0, .schema = &unused_schema, REQUIRED),
+                     KEY("year", offsetof(CalendarSpec, file_year),
+                         IS(.what = "a year", .scalar = scalar_integer, .min = CALENDAR_YEAR_MIN,
+                            .max = CALENDAR_YEAR_MAX - 1),
+                         REQUIRED),
                      KEY("papers", 0,
                          IS(.what = "a list of texts", .items = &unused_schema,
                             .array = { .max = CALENDAR_DAYS_MAX })),
@@ -45,11 +51,30 @@ static const Schema holiday_file_schema = {
                          REQUIRED)),
 };
 
+/* What was announced for a year may reach into the months beside it. */
+static int check_days(Walker *w, const CalendarSpec *calendar, size_t first, const char *name) {
+        int year, month, day;
+
+        for (size_t i = first; i < calendar->n_days; i++) {
+                civil_from_days(calendar->days[i].day, &year, &month, &day);
+                if (year != calendar->file_year + (month == 12 ? -1 : 0) &&
+                    year != calendar->file_year + (month == 1 ? 1 : 0))
+                        return walker_refuse(w,
+                                             "'%s' says that it is of %" PRId64
+                                             ", and has a day of %d; take the file of the year",
+                                             name, calendar->file_year, year);
+        }
+        return 0;
+}
+
 static int scan_holiday_file(Walker *w, const Schema *s, const char *text, void *target) {
         CalendarSpec *calendar = target;
+        size_t before = calendar->n_days;
+        int r;
 
         calendar->n_files++;
-        return config_include(w, s, text, &holiday_file_schema, calendar);
+        r = config_include(w, s, text, &holiday_file_schema, calendar);
+        return r != 0 ? r : check_days(w, calendar, before, text);
 }
 
 static const Schema holiday_path_schema = {

@@ -47,6 +47,7 @@ typedef struct CalendarSpec {
         SpecialDay *days; /* ascending by day, each day once */
         size_t n_days;
         size_t n_files;      /* holiday files it lists */
+        int64_t file_year;   /* that the last of them says it is of */
         bool needs_holidays; /* lists holiday files or asks for it by expect_holidays: a coming
                               * year without data is warned of */
         int16_t *years;      /* ascending: those that at least one of its days lies in */

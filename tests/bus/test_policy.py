@@ -214,7 +214,7 @@ class Reload(PolicyTest):
         try:
             tracer.stderr.readline()  # "Process ... attached"
             rule = "{user: games,    role: subcentre,          scope: {subcentre: BJ}}"
-            for other in (rule.replace("games", "lp").replace("user: ", "group: "),
+            for other in (rule.replace("games", "tty").replace("user: ", "group: "),
                           rule.replace("games", "sync"), rule):
                 self.reload((rule, other))
         finally:

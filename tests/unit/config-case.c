@@ -115,7 +115,8 @@ int enter_directory(_unused_ void **state) {
 }
 
 int leave_directory(_unused_ void **state) {
-        static const char *const names[] = { "policy.yaml", "pipe", "bad.json", "cut.json" };
+        static const char *const names[] = { "policy.yaml", "pipe", "bad.json", "cut.json",
+                                             "year.json" };
         char directory[PATH_MAX];
 
         for (size_t i = 0; i < ELEMENTS(names); i++)

@@ -208,6 +208,25 @@ static void test_errors(_unused_ void **state) {
 
 /* ---- files --------------------------------------------------------------------------------- */
 
+/* What is in the directory and not read is told, but for what an editor hides there. */
+static void test_passed_over(_unused_ void **state) {
+        _cleanup_(config_errors_done) ConfigErrors errors = {};
+        Policy *policy = NULL;
+
+        write_text("policy.yaml", "site: 1\n");
+        write_text("conf.d/a.yml", "site: 2\n");
+        write_text("conf.d/.a.yaml.swp", "site: 3\n");
+        assert_int_equal(config_load("policy.yaml", &errors, &policy), 0);
+        assert_int_equal(policy->site, 1);
+        assert_int_equal(errors.warnings.n, 1);
+        assert_string_equal(errors.warnings.list[0].text,
+                            "policy.yaml: conf.d/a.yml is not read: only files whose names end in "
+                            ".yaml are; rename or remove it");
+        policy_free(policy);
+        assert_int_equal(unlink("conf.d/a.yml"), 0);
+        assert_int_equal(unlink("conf.d/.a.yaml.swp"), 0);
+}
+
 /* What is no regular file is refused, and nobody waits for the other end of a pipe. */
 static void test_other_files(_unused_ void **state) {
         write_text("policy.yaml", "site: 1\n");
@@ -480,9 +499,9 @@ static int leave_with_dropins(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_merge),       cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_other_files), cmocka_unit_test(test_directory),
-                cmocka_unit_test(test_digest),      cmocka_unit_test(test_random),
-                cmocka_unit_test(test_shown_files),
+                cmocka_unit_test(test_passed_over), cmocka_unit_test(test_other_files),
+                cmocka_unit_test(test_directory),   cmocka_unit_test(test_digest),
+                cmocka_unit_test(test_random),      cmocka_unit_test(test_shown_files),
         };
 
         return cmocka_run_group_tests_name("config files", tests, enter_with_dropins,

@@ -218,6 +218,32 @@ static void test_holiday_file_errors(_unused_ void **state) {
                 "begins in line 2; check indentation, quotes and brackets from there on\n");
 }
 
+/* December before and January after may have days that were announced with the year. */
+static void test_holiday_file_of_another_year(_unused_ void **state) {
+        static const char yaml[] = "calendars:\n  c: {" WEEK ", holidays: [year.json]}\n";
+        static const char form[] = "{\"year\": 2026, \"days\": [{\"name\": \"a\", \"date\": "
+                                   "\"2025-12-31\", \"isOffDay\": true},\n{\"name\": \"b\", "
+                                   "\"date\": \"%s\", \"isOffDay\": true}]}\n";
+        static const char *const right[] = { "2026-02-17", "2025-12-30", "2027-01-01" };
+        static const char *const wrong[] = { "2025-11-30", "2027-02-17" };
+        char text[sizeof(form) + 10], expected[200];
+
+        for (size_t i = 0; i < ELEMENTS(right); i++) {
+                snprintf(text, sizeof(text), form, right[i]);
+                write_file("year.json", text, strlen(text));
+                policy_free(load_text(yaml));
+        }
+        for (size_t i = 0; i < ELEMENTS(wrong); i++) {
+                snprintf(text, sizeof(text), form, wrong[i]);
+                write_file("year.json", text, strlen(text));
+                snprintf(expected, sizeof(expected),
+                         AT "2:%zu: calendars.c.holidays[0]: 'year.json' says that it is of 2026, "
+                            "and has a day of %.4s; take the file of the year\n",
+                         strlen("  c: {" WEEK ", holidays: [") + 1, wrong[i]);
+                assert_refused(yaml, strlen(yaml), expected);
+        }
+}
+
 static void skip_without_holidays(void) {
         if (access(holiday_directory, R_OK) == 0)
                 return;
@@ -354,6 +380,7 @@ int main(void) {
                 cmocka_unit_test(test_calendar),
                 cmocka_unit_test(test_holiday_files),
                 cmocka_unit_test(test_holiday_file_errors),
+                cmocka_unit_test(test_holiday_file_of_another_year),
                 cmocka_unit_test(test_published_holidays),
                 cmocka_unit_test(test_shipped_targets),
                 cmocka_unit_test(test_shipped_file),

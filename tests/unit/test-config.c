@@ -264,11 +264,14 @@ static void test_identities(_unused_ void **state) {
         Policy *policy = NULL;
 
         assert_int_equal(config_load(data_path("access.yaml", path), &errors, &policy), 0);
-        assert_int_equal(warnings->n, 2);
+        assert_int_equal(warnings->n, 3);
         assert_non_null(strstr(warnings->list[0].text,
+                               "access.yaml:4:12: access[0].user: root may do everything in any "
+                               "case; remove the rule"));
+        assert_non_null(strstr(warnings->list[1].text,
                                "access.yaml:6:12: access[2].user: this machine knows no user "
                                "'no-such-user'; create it and reload, or remove the rule"));
-        assert_non_null(strstr(warnings->list[1].text,
+        assert_non_null(strstr(warnings->list[2].text,
                                "access.yaml:7:13: access[3].group: this machine knows no group "
                                "'no-such-group'; create it and reload, or remove the rule"));
         assert_int_equal(policy->n_access, 4);
