@@ -35,6 +35,7 @@ typedef struct Clock {
         int64_t quiet; /* levels right below `level` that have passed without telling anybody */
         int64_t told;  /* levels that had happened in an earlier cycle over the same times; 0: none
                         */
+        int64_t last_at; /* when the last one that somebody was told of was due; 0: none */
         List pauses;
 } Clock;
 
@@ -61,7 +62,9 @@ extern const EnumNames kind_names;
                 COUNT(12, Clock, quiet, 0,                                                         \
                       .doc = "of the levels the last ones, that nobody was told of"),              \
                 COUNT(13, Clock, told, 0,                                                          \
-                      .doc = "levels that had happened before its target was changed")
+                      .doc = "levels that had happened before its times were changed"),            \
+                TIME(14, Clock, last_at, 0,                                                        \
+                     .doc = "when the last one that somebody was told of was due")
 #define CLOCK_TYPE(fields_)                                                                        \
         {                                                                                          \
                 .name = "clock", .size = sizeof(Clock), .fields = (fields_),                       \

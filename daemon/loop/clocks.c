@@ -15,8 +15,7 @@ static void restart_clock(Clock *clock, const Target *target, int64_t fixed_at) 
         clock->cycle++;
         clock->fixed_at = fixed_at;
         clock->target = fixed_at ? 0 : target->seconds[clock->clock];
-        clock->level = ladder_first_level(target->timing.ladder);
-        clock->quiet = clock->told = 0;
+        clock->level = clock->quiet = clock->told = clock->last_at = 0;
 }
 
 /* A clock that starts from nothing, whether for the first time or again. */
@@ -107,6 +106,17 @@ static bool is_retargeted(const Step *step, const Target *target, int which) {
                                     before->seconds[which] != target->seconds[which]);
 }
 
+/* By when whatever was due has happened: what is reported later comes after that, and history that
+ * is taken over before. */
+static int64_t known_at(const Step *step) {
+        return step->quiet_until ? step->now : MAX(step->now, step->told_at);
+}
+
+/* Whether the call says of a time what was not known when things happened in it. */
+static bool has_happened_since(const Step *step, const Clock *clock) {
+        return MAX(known_at(step), clock->last_at) > step->now;
+}
+
 /* Brings one clock into the mode that the state asks for. A state that pauses it does not start one
  * that does not run; a deadline given as an instant does not wait. */
 static int set_clock(Step *step, int which, const Target *target) {
@@ -115,7 +125,7 @@ static int set_clock(Step *step, int which, const Target *target) {
         int64_t fixed_at = def->fixed ? def->fixed(step->item) : 0;
         Clock *clock = case_clock(step->item, which);
         uint32_t runs = def->runs | (fixed_at ? def->runs_fixed : 0);
-        bool running = clock && !clock->stopped_at;
+        bool running = clock && !clock->stopped_at, moved = false, was_paused;
         int r;
 
         if (!(runs & state) && !(running && (def->pauses & state))) {
@@ -132,15 +142,18 @@ static int set_clock(Step *step, int which, const Target *target) {
                 restart_clock(clock, target, fixed_at); /* the same intervals, a new ladder */
         } else if (is_retargeted(step, target, which)) {
                 judge_clock(step->item, clock, step->now);
-                r = clock_retarget(clock, &target->timing, target->seconds[which], step->now);
-                if (r < 0)
-                        return r;
+                moved = true;
         }
+        was_paused = clock->paused;
+        r = 0;
         if ((def->pauses & state) && !fixed_at)
-                return begin_pause(clock, step->kind->state_names->names[step->to], step->now,
-                                   step->refusal);
-        end_pause(clock, step->now);
-        return 0;
+                r = begin_pause(clock, step->kind->state_names->names[step->to], step->now,
+                                step->refusal);
+        else
+                end_pause(clock, step->now);
+        if (r == 0 && (moved || (clock->paused != was_paused && has_happened_since(step, clock))))
+                r = clock_retarget(clock, &target->timing, target->seconds[which], known_at(step));
+        return r;
 }
 
 /* ---- arming ---- */
@@ -243,7 +256,7 @@ int case_pass_in_silence(const Engine *engine, const Kind *kind, Case *c, int64_
         int r;
 
         while ((r = case_next_event(engine, kind, c, until, until, &event)) == 0) {
-                event.clock->level += 1 + event.missed;
+                event.clock->level = event.level + 1 + event.missed;
                 event.clock->quiet += 1 + event.missed;
                 r = case_arm(engine, kind, c, until);
                 if (r < 0)

@@ -72,24 +72,25 @@ int case_next_event(const Engine *engine, const Kind *kind, const Case *c, int64
         const LadderSpec *ladder = target->timing.ladder;
         Clock *clock = c->armed_at && c->armed_at < until ? earliest_clock(c) : NULL;
         CaseEvent event;
+        int64_t level;
         int r = 0;
 
         if (!clock)
                 return -ENOENT;
         if (!ladder)
                 return -ERANGE;
+        level = clock_next_level(clock, ladder);
         event = (CaseEvent){
                 .clock = clock,
                 .due_at = clock->next_at,
-                .level = clock->level,
-                .cause = clock->level == 0                          ? CAUSE_WARNING
-                         : clock->level <= (int64_t)ladder->n_rungs ? CAUSE_RUNG
-                                                                    : CAUSE_REPEAT,
-                .role = clock->level == 0 ? RECIPIENT_OWNER
-                                          : rung_recipient(ladder, clock->level - 1, c->lift),
+                .level = level,
+                .cause = level == 0                          ? CAUSE_WARNING
+                         : level <= (int64_t)ladder->n_rungs ? CAUSE_RUNG
+                                                             : CAUSE_REPEAT,
+                .role = level == 0 ? RECIPIENT_OWNER : rung_recipient(ladder, level - 1, c->lift),
         };
         if (event.cause == CAUSE_REPEAT)
-                r = clock_missed(clock, &target->timing, now, clock->level, &event.missed);
+                r = clock_missed(clock, &target->timing, now, level, &event.missed);
         if (r == 0)
                 *ret = event;
         return r;
@@ -97,8 +98,15 @@ int case_next_event(const Engine *engine, const Kind *kind, const Case *c, int64
 
 int case_pass_event(const Engine *engine, const Kind *kind, Case *c, const CaseEvent *event,
                     int64_t now) {
-        event->clock->level += 1 + event->missed;
-        event->clock->quiet = 0;
+        const Target *target = engine_target(engine, kind, c);
+        Clock *clock = event->clock;
+        int r;
+
+        r = clock_event(clock, &target->timing, event->level + event->missed, &clock->last_at);
+        if (r < 0)
+                return r;
+        clock->level = event->level + 1 + event->missed;
+        clock->quiet = 0;
         if (event->cause != CAUSE_WARNING)
                 c->late = true;
         return case_arm(engine, kind, c, now);

@@ -103,12 +103,14 @@ int64_t ladder_first_level(const LadderSpec *ladder) {
         return ladder->warn_percent > 0 ? 0 : 1;
 }
 
+int64_t clock_next_level(const Clock *clock, const LadderSpec *ladder) {
+        return MAX(clock->level, ladder_first_level(ladder));
+}
+
 int clock_schedule(Clock *clock, const Timing *timing) {
         int64_t deadline, next;
         int r;
 
-        /* It may have come from another ladder, which has a warning where this one has none. */
-        clock->level = MAX(clock->level, ladder_first_level(timing->ladder));
         r = instant_of_offset(clock, timing, 0, &deadline);
         if (r == -EAGAIN)
                 deadline = 0;
@@ -116,7 +118,7 @@ int clock_schedule(Clock *clock, const Timing *timing) {
                 return r;
         next = 0;
         if (!clock->stopped_at && !clock->paused) {
-                r = clock_event(clock, timing, clock->level, &next);
+                r = clock_event(clock, timing, clock_next_level(clock, timing->ladder), &next);
                 if (r < 0)
                         return r;
         }
@@ -132,7 +134,7 @@ int clock_level_at(const Clock *clock, const Timing *timing, int64_t level, int6
                 int64_t middle = level + (end - level) / 2, at;
                 int r = clock_event(clock, timing, middle, &at);
 
-                if (r < 0 && r != -EAGAIN)
+                if (r < 0 && r != -EAGAIN && r != -ERANGE) /* which is later than any instant */
                         return r;
                 if (r == 0 && at < instant)
                         level = middle + 1;
@@ -143,30 +145,33 @@ int clock_level_at(const Clock *clock, const Timing *timing, int64_t level, int6
         return 0;
 }
 
+/* Of the levels that have happened, in this cycle or before, those that lie in the past have. */
+int clock_place(Clock *clock, const Timing *timing, int64_t now) {
+        int64_t first = ladder_first_level(timing->ladder), level = 0;
+        int64_t happened = MAX(clock->told, clock->level);
+        int r;
+
+        r = happened == 0 ? 0
+                          : clock_level_at(clock, timing, first, MAX(happened, first),
+                                           MAX(now, clock->last_at + 1), &level);
+        if (r < 0)
+                return r;
+        if (level < clock->level) {
+                clock->cycle++;
+                clock->told = happened;
+                clock->quiet = level - first;
+        } else
+                clock->quiet += level - clock->level;
+        clock->level = level;
+        return 0;
+}
+
 int clock_retarget(Clock *clock, const Timing *timing, int64_t target, int64_t now) {
-        int64_t first = ladder_first_level(timing->ladder), level;
         int r;
 
         clock->target = clock->fixed_at ? 0 : target;
-        if (clock->level > first) {
-                r = clock_level_at(clock, timing, first, clock->level, now, &level);
-                if (r < 0)
-                        return r;
-                if (level < clock->level) {
-                        clock->cycle++;
-                        clock->told = MAX(clock->told, clock->level);
-                        clock->level = first;
-                        clock->quiet = 0;
-                }
-        }
-        if (clock->level < clock->told) {
-                r = clock_level_at(clock, timing, clock->level, clock->told, now, &level);
-                if (r < 0)
-                        return r;
-                clock->quiet += level - clock->level;
-                clock->level = level;
-        }
-        return clock_schedule(clock, timing);
+        r = clock_place(clock, timing, now);
+        return r < 0 ? r : clock_schedule(clock, timing);
 }
 
 /* How long ago an event should have happened, in the time in which the clock runs. */

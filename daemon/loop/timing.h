@@ -28,8 +28,10 @@ int clock_event(const Clock *clock, const Timing *timing, int64_t level, int64_t
 /* The level at which the ladder starts: 0, or 1 for a ladder without warning. */
 int64_t ladder_first_level(const LadderSpec *ladder);
 
-/* Sets deadline and next_at from everything else, and the level to one that the ladder has. 0 or
- * -ERANGE. */
+/* That of the next event. A ladder without warning begins where others have had it. */
+int64_t clock_next_level(const Clock *clock, const LadderSpec *ladder);
+
+/* Sets deadline and next_at from everything else. 0 or -ERANGE. */
 int clock_schedule(Clock *clock, const Timing *timing);
 
 /* The first level from `level` on, and before `end`, that has not happened at that instant; else
@@ -37,11 +39,13 @@ int clock_schedule(Clock *clock, const Timing *timing);
 int clock_level_at(const Clock *clock, const Timing *timing, int64_t level, int64_t end,
                    int64_t instant, int64_t *ret);
 
-/* Another target, calendar or ladder for a clock that runs: its intervals stay, its events move.
- * What has happened does not happen again: it stays at its level; or, when the last event that has
- * happened would now lie in the future, a new cycle begins, with what would have happened by now
- * passed in silence. When the old target comes back, so does what was told by then. 0 or -ERANGE.
- */
+/* The events of a clock that runs have moved. What has happened does not happen again: it stays at
+ * its level; or, when the last event that has happened would now lie in the future, a new cycle
+ * begins, with what would have happened by now passed in silence. When the old times come back, so
+ * does what was told by then. What somebody was told of by a clock that was ahead lies in the past
+ * as well. 0 or -ERANGE. */
+int clock_place(Clock *clock, const Timing *timing, int64_t now);
+/* By another target, calendar or ladder; its intervals stay. 0 or -ERANGE. */
 int clock_retarget(Clock *clock, const Timing *timing, int64_t target, int64_t now);
 
 /* How many repetitions of the top rung after `level` lie in the past as well: after a downtime one

@@ -437,6 +437,47 @@ class Deadlines(FreshServiceTest):
         self.assertLessEqual(clock["stopped_at"], clock["deadline"])
         self.assertEqual(self.deadline(ticket, "visit"), "2026-03-03 12:59")
 
+    def response(self, ticket):
+        return [(shown(e["due_at"]), e.get("level", 0), e["cycle"])
+                for e in self.client.escalations(ticket) if e["clock"] == "response"]
+
+    def test_update_reported_later(self):
+        """Whoever was told meanwhile is not told again."""
+        ticket = self.ticket()
+        self.until("2026-03-02 13:30")
+        self.client.move("Update", ticket, priority="urgent", at=at("2026-03-02 09:30"))
+        self.until("2026-03-02 14:30")
+        self.assertEqual(self.response(ticket), [
+            ("2026-03-02 12:00", 0, 1), ("2026-03-02 13:00", 1, 1),
+            ("2026-03-02 12:00", 2, 1), ("2026-03-02 14:00", 3, 1)])
+
+    def test_waiting_reported_later(self):
+        """Nobody was late then, and the true deadline is heard of."""
+        ticket = self.ticket()
+        self.until("2026-03-02 13:30")
+        self.client.move("WaitCustomer", ticket, wait_reason="不在", at=at("2026-03-02 11:00"))
+        self.assertEqual(self.client.get(ticket).get("rung", 0), 0)
+        self.assertEqual(self.client.list_all("Tickets", {"rung": 1}), [])
+        self.until("2026-03-03 09:00")
+        self.client.move("Resume", ticket)
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-03 11:00")
+        self.until("2026-03-03 11:30")
+        self.assertEqual(self.response(ticket), [
+            ("2026-03-02 12:00", 0, 1), ("2026-03-02 13:00", 1, 1),
+            ("2026-03-03 10:00", 0, 2), ("2026-03-03 11:00", 1, 2)])
+
+    def test_a_past_wait_is_over(self):
+        """Of a wait that was over before anybody heard of it nothing is told twice."""
+        ticket = self.ticket()
+        self.until("2026-03-02 13:30")
+        self.client.move("WaitCustomer", ticket, wait_reason="不在", at=at("2026-03-02 11:00"))
+        self.client.move("Resume", ticket, at=at("2026-03-02 11:15"))
+        self.until("2026-03-02 15:14")
+        self.assertEqual(self.response(ticket), [
+            ("2026-03-02 12:00", 0, 1), ("2026-03-02 13:00", 1, 1)])
+        self.until("2026-03-02 15:16")
+        self.assertEqual(self.response(ticket)[2:], [("2026-03-02 15:15", 2, 2)])
+
 
 # Transition, state before: what it does to the clocks that there are.
 EFFECTS = """

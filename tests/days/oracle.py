@@ -101,7 +101,7 @@ class Clock:
         self.name, self.policy = name, policy
         self.cycle, self.started, self.fixed = cycle, started, fixed
         self.pauses = []  # pairs; the end of the last is None while it lasts
-        self.level, self.told, self.quiet = policy.ladder.first_level, 0, 0
+        self.level = self.told = self.quiet = self.last = 0
 
     def target(self):
         return self.policy.targets[self.name] * USEC
@@ -139,24 +139,32 @@ class Clock:
         return level + bisect.bisect_left(range(level, end), True, key=lambda each: not self.has_passed(each, now))
 
     def next_due(self):
-        return None if self.paused() else self.due(self.level)
+        return None if self.paused() else self.due(self.next_level())
+
+    def next_level(self):
+        return max(self.level, self.policy.ladder.first_level)
 
     def begin_again(self, fixed):
         """A new deadline, over the same times."""
         self.cycle, self.fixed = self.cycle + 1, fixed
-        self.level, self.told, self.quiet = self.policy.ladder.first_level, 0, 0
+        self.level = self.told = self.quiet = self.last = 0
 
     def count_by(self, policy, now):
         """What has happened does not happen again; when the last of it would now lie in the future, a new cycle
         begins, and what has passed of it is not told again."""
         self.policy = policy
-        first = policy.ladder.first_level
+        self.settle(now)
+
+    def settle(self, now):
+        """What was told while the clock was ahead has happened too."""
+        now = max(now, self.last + 1)
+        first = self.policy.ladder.first_level
         if self.level > first and not self.has_passed(self.level - 1, now):
             self.cycle, self.told = self.cycle + 1, max(self.told, self.level)
             self.level, self.quiet = first, 0
         level = max(self.first_to_come(self.level, self.told, now), self.level)
         self.quiet += level - self.level
-        self.level = max(level, first)
+        self.level = level
 
 
 class Ticket:
@@ -182,11 +190,14 @@ class Ticket:
                 clock = Clock(name, self.policy, self.cycles[name] + 1, now, fixed)
             elif clock.fixed != fixed:
                 clock.begin_again(fixed)
+            was_paused = clock.paused()
             if self.state in pauses and not fixed:
-                if not clock.paused():
+                if not was_paused:
                     clock.pauses.append([now, None])
-            elif clock.paused():
+            elif was_paused:
                 clock.pauses[-1][1] = max(now, clock.pauses[-1][0])
+            if clock.paused() != was_paused and clock.last > now:
+                clock.settle(now)
             self.clocks[name] = clock
         self.clocks = {name: self.clocks[name] for name in sorted(self.clocks, key=self.order)}
         self.plan()
@@ -226,7 +237,7 @@ class Ticket:
 
     def escalate(self, now):
         due, clock = self.next
-        ladder, level, missed = clock.policy.ladder, clock.level, 0
+        ladder, level, missed = clock.policy.ladder, clock.next_level(), 0
         if ladder.cause(level) == "repeat":  # one stands for all that have passed
             most = 1
             while clock.has_passed(level + most, now):
@@ -234,7 +245,7 @@ class Ticket:
             missed = clock.first_to_come(level + 1, level + most, now) - level - 1
         raised = Escalation(self.number, clock.name, clock.cycle, level, ladder.cause(level), ladder.role(level),
                             due, now, missed, clock.quiet)
-        clock.level, clock.quiet = level + 1 + missed, 0
+        clock.level, clock.quiet, clock.last = level + 1 + missed, 0, clock.due(level + missed)
         self.plan()
         return raised
 

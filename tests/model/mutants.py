@@ -20,9 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What is wrong then, where, and the text that is replaced.
 OF_MODEL = (
     ("a rung is raised twice after a restart", "daemon/loop/fire.c",
-     "        event->clock->level += 1 + event->missed;\n        event->clock->quiet = 0;",
-     "        static bool again;\n\n        event->clock->level += again ? 1 + event->missed : 0;\n"
-     "        again = true;\n        event->clock->quiet = 0;"),
+     "        clock->level = event->level + 1 + event->missed;\n        clock->quiet = 0;",
+     "        static bool again;\n\n        clock->level = event->level + (again ? 1 + event->missed : 0);\n"
+     "        again = true;\n        clock->quiet = 0;"),
     ("repetitions that were missed are told one by one", "daemon/loop/timing.c",
      "        *ret = gone / (timing->ladder->repeat * USEC_PER_SEC);",
      "        *ret = gone / (timing->ladder->repeat * USEC_PER_SEC) > 2;"),
@@ -33,8 +33,10 @@ OF_MODEL = (
     ("whoever is reopened is not lifted", "daemon/loop/fire.c",
      "MIN(rung + lift, (int64_t)ladder->n_rungs - 1)", "MIN(rung, (int64_t)ladder->n_rungs - 1)"),
     ("a clock that is not believed escalates", "daemon/runtime/due.c",
-     "        judge_clock(due);\n        if (due->suspect)\n                return 0;",
-     "        judge_clock(due);"),
+     "        judge_clock(due);\n        if (due->suspect)\n                return;\n        due->retry_at = 0;",
+     "        judge_clock(due);\n        due->retry_at = 0;"),
+    ("what is reported later is told again", "daemon/loop/clocks.c",
+     "return step->quiet_until ? step->now : MAX(step->now, step->told_at);", "return step->now;"),
     ("other sub-centres' tickets can be moved", "daemon/loop/engine.c",
      "        if (actor_in_scope(call->actor, c->subcentre, c->dealer))\n                return 0;",
      "        if (actor_in_scope(call->actor, c->subcentre, c->dealer) || c->id)\n"
@@ -84,7 +86,9 @@ OF_DAYS = (
     ("another policy holds from the last change on", "daemon/loop/clocks.c",
      "MAX(version->timing_since, c->changed_at)", "c->changed_at"),
     ("what was told is told again by another policy", "daemon/loop/timing.c",
-     "        if (clock->level < clock->told) {", "        if (false) {"),
+     "int64_t happened = MAX(clock->told, clock->level);", "int64_t happened = clock->level;"),
+    ("what was told by a clock that was ahead is told again", "daemon/loop/timing.c",
+     "MAX(now, clock->last_at + 1)", "now"),
 )
 MUTANTS = [("tests/model", *mutant) for mutant in OF_MODEL] + [("tests/days", *mutant) for mutant in OF_DAYS]
 

@@ -122,6 +122,7 @@ class Ticket(model.Ticket):
         to = model.MOVES[method].to
         self.state = to if to and to != "?" else self.state
         self.raised = False
+        self.known_at = now
         getattr(self, f"do_{method}", lambda _step: None)(step)
         self.enter(at)
         if self.raised:
@@ -154,7 +155,6 @@ class Ticket(model.Ticket):
         for clock in self.clocks.values():
             if clock.stopped is None:
                 clock.retarget(target, at)
-                clock.level = max(clock.level, target.ladder.first_level())
                 clock.plan(target)
         self.arm()
         self.policy = self.model.version
@@ -181,7 +181,7 @@ class Ticket(model.Ticket):
     def fire_next(self, now):
         """The earliest event happens, at last."""
         clock, target = self.first_due(), self.target()
-        level, due, missed = clock.level, clock.next, 0
+        level, due, missed = clock.next_level(target), clock.next, 0
         if level == 0:
             cause, role = "warning", "owner"
         else:
@@ -192,6 +192,7 @@ class Ticket(model.Ticket):
                 missed += 1
         self.escalate(clock.name, clock.cycle, level, cause, role, due, now, missed, clock.quiet)
         clock.level, clock.quiet = level + 1 + missed, 0
+        clock.last = clock.event(target, level + missed)
         clock.plan(target)
         self.arm()
         self.overdue |= level > 0
@@ -371,7 +372,8 @@ def clock_record(clock):
         "clock": clock.name, "cycle": clock.cycle, "started_at": clock.started,
         "stopped_at": clock.stopped, "target": clock.target, "fixed_at": clock.fixed,
         "deadline": clock.deadline, "level": clock.level, "next_at": clock.next,
-        "paused": clock.paused(), "quiet": clock.quiet, "told": clock.told, "pauses": pauses}, ("paused",))
+        "paused": clock.paused(), "quiet": clock.quiet, "told": clock.told,
+        "last_at": clock.last, "pauses": pauses}, ("paused",))
 
 
 # What a change has done to one thing. Those who may see it have the permission and, of what belongs

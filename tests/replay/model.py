@@ -69,7 +69,7 @@ class Clock:
         self.stopped = None
         self.fixed = None
         self.target = 0
-        self.level = self.told = 0
+        self.level = self.told = self.last = 0
         self.quiet = 0  # of the levels, those that nobody was told of
         self.pauses = []  # [since, until, the state], until None while it lasts
         self.deadline = self.next = self.planned_by = None
@@ -89,7 +89,7 @@ class Clock:
         self.cycle += 1
         self.fixed = fixed
         self.target = 0 if fixed else target.seconds[self.name]
-        self.level, self.quiet, self.told = target.ladder.first_level(), 0, 0
+        self.level = self.quiet = self.told = self.last = 0
 
     def is_other(self, target):
         """Whether it counts time otherwise than what it was planned by."""
@@ -100,6 +100,7 @@ class Clock:
     def retarget(self, target, now):
         """What has happened does not happen again; what would now only come does, in a new cycle."""
         self.target = 0 if self.fixed else target.seconds[self.name]
+        now = max(now, self.last + 1)
         first = target.ladder.first_level()
         if self.level > first and not self.has_happened(target, self.level - 1, now):
             self.cycle += 1
@@ -112,6 +113,9 @@ class Clock:
         while self.level < level and self.has_happened(target, self.level, now):
             self.level += 1
             self.quiet += 1
+
+    def next_level(self, target):
+        return max(self.level, target.ladder.first_level())
 
     def has_happened(self, target, level, now):
         instant = self.event(target, level)
@@ -147,7 +151,7 @@ class Clock:
 
     def plan(self, target):
         self.deadline = self.instant(target, 0)
-        self.next = self.event(target, self.level) if self.running() else None
+        self.next = self.event(target, self.next_level(target)) if self.running() else None
         self.planned_by = target
 
 
@@ -168,6 +172,7 @@ class Ticket:
         self.attempt_day = self.resolver = self.resume_state = None
         self.overdue = False
         self.next = None
+        self.known_at = 0  # until when whatever was due has happened, if later than a call says
 
     # ---- clocks ----
 
@@ -191,13 +196,16 @@ class Ticket:
             clock.restart(fixed, target)
         elif clock.is_other(target):
             self.judge(clock, at)
-            clock.retarget(target, at)
-        clock.level = max(clock.level, target.ladder.first_level())
+        was_paused = clock.paused()
         if self.state in rule.pauses and not fixed:
-            if not clock.paused():
+            if not was_paused:
                 clock.pauses.append([at, None, self.state])
-        elif clock.paused():
+        elif was_paused:
             clock.pauses[-1][1] = at
+        if clock.planned_by and (clock.is_other(target) or clock.paused() != was_paused):
+            known = max(at, self.known_at)
+            if clock.is_other(target) or max(known, clock.last) > at:
+                clock.retarget(target, known)
         clock.plan(target)
 
     def stop(self, clock, at):
@@ -227,15 +235,15 @@ class Ticket:
             self.arm()
 
     def fire(self, clock):
-        ladder = self.target().ladder
-        if clock.level == 0:
+        ladder, level = self.target().ladder, clock.next_level(self.target())
+        if level == 0:
             cause, role = "warning", "owner"
         else:
-            cause = "rung" if clock.level <= len(ladder.recipients) else "repeat"
-            role = ladder.recipients[min(clock.level - 1 + self.lift, len(ladder.recipients) - 1)]
+            cause = "rung" if level <= len(ladder.recipients) else "repeat"
+            role = ladder.recipients[min(level - 1 + self.lift, len(ladder.recipients) - 1)]
             self.overdue = True
-        self.escalate(clock.name, clock.cycle, clock.level, cause, role, clock.next)
-        clock.level += 1
+        self.escalate(clock.name, clock.cycle, level, cause, role, clock.next)
+        clock.level, clock.last = level + 1, clock.next
 
     def escalate(self, clock, cycle, level, cause, role, due_at):
         recipient = self.model.recipient(role, self)

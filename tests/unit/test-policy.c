@@ -257,6 +257,35 @@ static void test_not_noted(void **state _unused_) {
 
 /* ---- single cases --------------------------------------------------------------------------- */
 
+/* What was told while the clock was ahead is not told again because of a policy by which it would
+ * be due at the same instant; what would be due later is. */
+static void test_clock_was_ahead(void **state _unused_) {
+        static const struct {
+                size_t variant;
+                int64_t level, cycle;
+                unsigned raised; /* in all, by what the clock showed then */
+        } cases[] = { { 7, 2, 1, 2 }, { 1, 0, 2, 2 } };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                World world;
+                Clock clock;
+                uint64_t id;
+
+                begin(&world);
+                id = create(&world, "normal");
+                world_pass(&world, WORLD_BEGIN + MINUTES(125));
+                world.now = WORLD_BEGIN + MINUTES(5);
+                reload(&world, &variants[cases[i].variant]);
+                assert_int_equal(recompute(&world, NULL), 1);
+                clock = clock_of(&world, id, 1);
+                assert_int_equal(clock.level, cases[i].level);
+                assert_int_equal(clock.cycle, cases[i].cycle);
+                world_pass(&world, WORLD_BEGIN + MINUTES(125));
+                assert_int_equal(count_escalations(&world), cases[i].raised);
+                end(&world);
+        }
+}
+
 /* The response of a normal ticket: 2h of service, or another variant's; reloaded after some time.
  */
 static void test_response(void **state _unused_) {
@@ -695,6 +724,7 @@ int main(void) {
                 cmocka_unit_test(test_round_and_round), cmocka_unit_test(test_lazy),
                 cmocka_unit_test(test_preview),         cmocka_unit_test(test_whenever),
                 cmocka_unit_test(test_foreseen),        cmocka_unit_test(test_simulation_bounds),
+                cmocka_unit_test(test_clock_was_ahead),
         };
 
         return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

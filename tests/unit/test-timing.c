@@ -209,6 +209,43 @@ static void assert_schedule(Clock *clock, const Timing *timing, const char *dead
         assert_int_equal(clock->next_at, instant(next));
 }
 
+/* Whoever comes from a ladder without warning has not been warned, however often the ladder and the
+ * target change. */
+static void test_not_warned(_unused_ void **state) {
+        _cleanup_(cleanup_calendar_free) Calendar *calendar = office_calendar();
+        LadderSpec silent = ladder;
+        const Timing warned = { calendar, &ladder }, unwarned = { calendar, &silent };
+        Pause list[PAUSES_MAX] = {};
+        Clock clock = make_clock("23 09:00", 4, NULL, NULL, list);
+
+        silent.warn_percent = 0;
+        assert_schedule(&clock, &unwarned, "23 14:00", "23 14:00");
+        assert_int_equal(clock_retarget(&clock, &warned, H(8), instant("23 10:00")), 0);
+        assert_int_equal(clock.next_at, instant("23 16:24"));
+        assert_int_equal(clock.cycle, 1);
+        assert_int_equal(clock_retarget(&clock, &warned, H(4), instant("23 13:30")), 0);
+        assert_int_equal(clock.next_at, instant("23 13:12"));
+        assert_int_equal(clock.quiet, 0);
+}
+
+/* What lies behind the end of the calendar lies in the future. */
+static void test_retarget_out_of_range(_unused_ void **state) {
+        _cleanup_(cleanup_calendar_free) Calendar *calendar = office_calendar();
+        LadderSpec slower = ladder;
+        const Timing timing = { calendar, &slower };
+        Pause list[PAUSES_MAX] = {};
+        Clock clock = make_clock("23 09:00", 4, NULL, NULL, list);
+        int64_t next;
+
+        slower.repeat = H(8 * 30);
+        clock.level = 50000;
+        assert_int_equal(clock_event(&clock, &timing, clock.level - 1, &next), -ERANGE);
+        assert_int_equal(clock_retarget(&clock, &timing, H(4), instant("24 12:00")), 0);
+        assert_int_equal(clock.level, 4);
+        assert_int_equal(clock.cycle, 2);
+        assert_int_equal(clock.quiet, 4);
+}
+
 /* A life of a clock: warned, paused, given another target meanwhile, resumed, stopped. */
 static void test_schedule(_unused_ void **state) {
         _cleanup_(cleanup_calendar_free) Calendar *calendar = office_calendar();
@@ -592,11 +629,17 @@ static void test_pause_shifts(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_events),       cmocka_unit_test(test_running),
-                cmocka_unit_test(test_schedule),     cmocka_unit_test(test_first_level),
-                cmocka_unit_test(test_missed),       cmocka_unit_test(test_missed_beside_a_pause),
-                cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_random),
+                cmocka_unit_test(test_events),
+                cmocka_unit_test(test_running),
+                cmocka_unit_test(test_schedule),
+                cmocka_unit_test(test_first_level),
+                cmocka_unit_test(test_missed),
+                cmocka_unit_test(test_missed_beside_a_pause),
+                cmocka_unit_test(test_out_of_range),
+                cmocka_unit_test(test_random),
                 cmocka_unit_test(test_pause_shifts),
+                cmocka_unit_test(test_not_warned),
+                cmocka_unit_test(test_retarget_out_of_range),
         };
 
         return cmocka_run_group_tests_name("timing", tests, NULL, NULL);
