@@ -134,7 +134,6 @@ const BusInterface escalations_interface = {
 
 /* ---- notifications ---- */
 
-#define LEASE_MAX       3600 /* seconds */
 #define ACKNOWLEDGE_MAX 1000
 
 static int append_notification(void *userdata, const Notification *notification) {

@@ -352,10 +352,21 @@ static void oldest_offer(Oldest *oldest, uint64_t id) {
         oldest->ids[i] = id;
 }
 
+/* The last place in the index of those that are leased until then. */
+static Key end_of_lease(int64_t until) {
+        Key position = {};
+
+        key_u64(&position, (uint64_t)until);
+        key_u64(&position, UINT64_MAX);
+        return position;
+}
+
 /* Those never leased stand in the order of their numbers, behind them those whose lease is over in
- * the order in which it ended: of the former only so many count, of the latter all. */
+ * the order in which it ended: of the former only so many count, of the latter all. At the end
+ * those that were leased by a clock that was ahead, which nobody can have any more. */
 static int find_oldest(Store *store, int64_t now, Oldest *ret) {
         Key prefix = {}, position = {}, key;
+        int64_t longest = now + LEASE_MAX * USEC_PER_SEC;
         size_t never = 0, lapsed = 0;
         int r = 0;
 
@@ -363,16 +374,15 @@ static int find_oldest(Store *store, int64_t now, Oldest *ret) {
                                                                   &prefix, &position, &key)) == 0) {
                 int64_t leased_until = (int64_t)load_be64(position.bytes);
 
-                if (leased_until > now)
-                        return 0;
+                if (leased_until > now && leased_until <= longest) {
+                        position = end_of_lease(longest);
+                        continue;
+                }
                 oldest_offer(ret, load_be64(key.bytes));
                 if (leased_until > 0)
                         lapsed++;
-                else if (++never == ret->limit) {
-                        position = (Key){};
-                        key_u64(&position, 0);
-                        key_u64(&position, UINT64_MAX);
-                }
+                else if (++never == ret->limit)
+                        position = end_of_lease(0);
         }
         return r == -ENOENT ? 0 : r;
 }

@@ -41,6 +41,7 @@
 #define ANSWER_BYTES_MAX        262144  /* of a history or an explanation that is told whole */
 #define CHANGES_SCAN_MAX        2000    /* changes looked at for one page of Changes */
 #define NOTIFICATIONS_TAKE_MAX  100     /* that one Take hands out */
+#define LEASE_MAX               3600    /* seconds for which it does */
 #define LAPSED_LOOKED_AT        10000   /* notifications whose lease is over, for one Take */
 #define SIGNALS_AHEAD_MAX       4096    /* that a subscriber gets without calling anything */
 #define EXPLAIN_STRETCHES_MAX   1000    /* of one clock that Explain tells; its first ones */

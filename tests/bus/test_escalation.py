@@ -348,6 +348,18 @@ class Outbox(FreshServiceTest):
                          "under the same number, the oldest first")
         self.assertEqual([row["attempts"] for row in again], [2, 2])
 
+    def test_a_lease_by_a_clock_that_was_ahead(self):
+        """Nobody can have it that long."""
+        self.overdue()
+        now = self.client.now()
+        self.client.jump(now + 2 * HOUR)
+        taken = self.take(1, 60)
+        self.client.jump(now + 1)
+        ids = [row["id"] for row in self.take(100, 3600)]
+        self.assertIn(taken[0]["id"], ids)
+        self.assertEqual(len(ids), self.client.status()["notifications"])
+        self.assertEqual(self.take(), [], "now they are somebody's")
+
     def test_the_oldest_first_whoever_had_them(self):
         """One whose delivery failed comes before those that came up in the meantime."""
         self.overdue(3)

@@ -57,7 +57,7 @@ OF_MODEL = (
     ("the busiest dealer gets it", "daemon/masters/unit.c",
      "if (open < fewest)", "if (open < fewest || open > 1)"),
     ("a leased notification is handed out", "daemon/loop/escalation.c",
-     "if (leased_until > now)", "if (leased_until > now + 59 * USEC_PER_SEC)"),
+     "if (leased_until > now && ", "if (leased_until > now + 59 * USEC_PER_SEC && "),
     ("warnings are missing in the change feed", "daemon/loop/feed.c",
      "        row.level = e.level;\n", "        row.level = e.level;\n        if (e.level == 0)\n"
      "                return 0;\n"),

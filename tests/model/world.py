@@ -21,6 +21,7 @@ TICKET_KIND = "ticket"
 PERSONAL = ("customer_name", "phone", "address", "description", "wait_reason")
 FLAGS = ("open", "overdue")
 LEVELS_TOLD_APART = 255
+LEASE_MAX = 3600 * USEC
 # Of the ladder's way up, the gravest last.
 CAUSES = ("warning", "rung", "repeat", "reopened")
 
@@ -454,7 +455,7 @@ class Outbox:
 
     def free(self, now):
         return [row for row in self.rows.values()
-                if row["state"] == "ready" and row.get("leased_until", 0) <= now]
+                if row["state"] == "ready" and not now < row.get("leased_until", 0) <= now + LEASE_MAX]
 
 
 class World(model.Model):
