@@ -13,6 +13,7 @@
 
 #include "app-internal.h"
 #include "base/file.h"
+#include "masters/unit.h"
 #include "runtime/notify.h"
 #include "store/migrate.h"
 #include "tickets/ticket.h"
@@ -64,9 +65,15 @@ static int carry_resolved_dealer(Change *change, Key *position) {
         return r;
 }
 
+/* Up to schema 3 the codes of towns and villages were cut in pairs. */
+static int carry_regions(Change *change, Key *position) {
+        return store_rederive(change, &unit_table, &index_unit_region, position);
+}
+
 static const Migration migrations[] = {
         { 1, "migrate.late", carry_late_tickets },
         { 2, "migrate.resolved_dealer", carry_resolved_dealer },
+        { 3, "migrate.regions", carry_regions },
         {},
 };
 

@@ -34,7 +34,8 @@ static const Field unit_fields[] = {
         TEXT(10, Unit, parent, GIVEN | FIELD_CODE | FIELD_FILTER, CODE_MAX_BYTES,
              .doc = "code of the unit above it; a dealer's is its sub-centre"),
         TEXT(11, Unit, regions, GIVEN, REGIONS_MAX_BYTES,
-             .doc = "GB/T 2260 codes or prefixes it serves, separated by blanks"),
+             .doc = "region codes (GB/T 2260, town, village) or prefixes it serves, separated by "
+                    "blanks"),
         TEXT(12, Unit, contact, GIVEN | FIELD_PERSONAL, 400, .doc = "whom to call there"),
         ENUM(13, Unit, supply, GIVEN | FIELD_FILTER, &supply_names,
              .doc = "how it gets its parts: planned or emergency"),
@@ -54,10 +55,32 @@ static const RecordType unit_type = {
 
 /* ---- regions ---- */
 
+#define COUNTY_DIGITS 6
+
+static bool ends_in_zeros(const char *region, size_t n, size_t zeros) {
+        for (size_t i = 1; i <= zeros; i++)
+                if (region[n - i] != '0')
+                        return false;
+        return true;
+}
+
+/* Up to the county pairs of digits are levels, below it triples. */
 void region_canonical(const char *region, char ret[static REGION_SIZE]) {
         size_t n = strnlen(region, REGION_DIGITS_MAX);
 
-        while (n > 2 && n % 2 == 0 && region[n - 1] == '0' && region[n - 2] == '0')
+        while (n > COUNTY_DIGITS && n % 3 == 0 && ends_in_zeros(region, n, 3))
+                n -= 3;
+        while (n > 2 && n <= COUNTY_DIGITS && n % 2 == 0 && ends_in_zeros(region, n, 2))
+                n -= 2;
+        memcpy(ret, region, n);
+        ret[n] = '\0';
+}
+
+/* As it was up to schema 3. */
+static void canonical_in_pairs(const char *region, char ret[static REGION_SIZE]) {
+        size_t n = strnlen(region, REGION_DIGITS_MAX);
+
+        while (n > 2 && n % 2 == 0 && ends_in_zeros(region, n, 2))
                 n -= 2;
         memcpy(ret, region, n);
         ret[n] = '\0';
@@ -105,8 +128,8 @@ static int check_regions(const char *regions, Refusal *refusal) {
 
 /* ---- table ---- */
 
-static void keys_region(const void *record, Keys *keys) {
-        const Unit *unit = record;
+static void keys_of_regions(const Unit *unit, Keys *keys,
+                            void (*shorten)(const char *region, char ret[static REGION_SIZE])) {
         char region[REGION_SIZE + 1], canonical[REGION_SIZE];
 
         if (!unit->active || !unit->regions)
@@ -114,12 +137,20 @@ static void keys_region(const void *record, Keys *keys) {
         for (const char *p = unit->regions; (p = next_region(p, region)) && keys->n < KEYS_MAX;) {
                 Key *key = keys_add(keys);
 
-                region_canonical(region, canonical);
+                shorten(region, canonical);
                 key_u8(key, (uint8_t)unit->kind);
                 key_text(key, canonical);
         }
 }
-static const Index index_unit_region = { "unit_by_region", keys_region };
+
+static void keys_region(const void *record, Keys *keys) {
+        keys_of_regions(record, keys, region_canonical);
+}
+
+static void keys_region_in_pairs(const void *record, Keys *keys) {
+        keys_of_regions(record, keys, canonical_in_pairs);
+}
+const Index index_unit_region = { "unit_by_region", keys_region };
 
 static void keys_kind(const void *record, Keys *keys) {
         key_u8(keys_add(keys), (uint8_t)((const Unit *)record)->kind);
@@ -141,6 +172,7 @@ const Table unit_table = {
         .key = master_key,
         .indices = (const Index *const[]){ &index_unit_region, &index_unit_kind, &index_unit_parent,
                                            NULL },
+        .former = (const Former[]){ { &index_unit_region, 3, keys_region_in_pairs }, {} },
 };
 
 static bool has_key(const FieldMask *given, const char *name) {

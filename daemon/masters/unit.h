@@ -32,10 +32,12 @@ typedef struct Unit {
 } Unit;
 
 extern const Table unit_table;
+extern const Index index_unit_region;
 extern const Register unit_register;
 
-/* Region codes are those of GB/T 2260 (2, 4 or 6 digits, more for streets): a prefix stands for all
- * below it. Pairs of zeros at the end say "all of it" and are dropped: 110000 is 11. Writes the
+/* Region codes are those of GB/T 2260 (2, 4 or 6 digits) and below the county those of statistics
+ * (3 more for the town, 3 more for the village): a prefix stands for all below it. Levels of zeros
+ * at the end say "all of it" and are dropped: 110000 is 11, 110105001000 is 110105001. Writes the
  * canonical form. */
 #define REGION_SIZE (REGION_DIGITS_MAX + 1)
 void region_canonical(const char *region, char ret[static REGION_SIZE]);

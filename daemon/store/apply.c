@@ -27,11 +27,16 @@ static bool keys_have(const Keys *keys, const Key *key) {
         return false;
 }
 
-void index_keys(const Index *index, const void *record, Keys *ret) {
+void index_keys(const Table *table, const Index *index, uint32_t schema, const void *record,
+                Keys *ret) {
+        void (*keys)(const void *record, Keys *keys) = index->keys;
         size_t n;
 
+        for (const Former *former = table->former; former && former->index; former++)
+                if (former->index == index && schema <= former->until)
+                        keys = former->keys;
         ret->n = 0;
-        index->keys(record, ret);
+        keys(record, ret);
         n = ret->n;
         ret->n = 0;
         for (size_t i = 0; i < n; i++)
@@ -97,17 +102,11 @@ static int plan_tally(const Effect *effect, const Index *tally, const Key *key, 
 
 typedef int (*PlanKey)(const Effect *effect, const Index *index, const Key *key, bool present);
 
-/* The difference between the keys that the record had and those that it has now. */
-static int plan_keys(const Effect *effect, const Index *index, PlanKey plan, const void *before,
-                     const void *after) {
+/* From the keys_before of the store to its keys_after. */
+static int plan_difference(const Effect *effect, const Index *index, PlanKey plan) {
         Keys *old = &effect->store->keys_before, *new = &effect->store->keys_after;
         int r = 0;
 
-        old->n = new->n = 0;
-        if (before)
-                index_keys(index, before, old);
-        if (after)
-                index_keys(index, after, new);
         for (size_t i = 0; r == 0 && i < old->n; i++)
                 if (!keys_have(new, &old->keys[i]))
                         r = plan(effect, index, &old->keys[i], false);
@@ -115,6 +114,19 @@ static int plan_keys(const Effect *effect, const Index *index, PlanKey plan, con
                 if (!keys_have(old, &new->keys[i]))
                         r = plan(effect, index, &new->keys[i], true);
         return r;
+}
+
+/* The difference between the keys that the record had and those that it has now. */
+static int plan_keys(const Effect *effect, const Index *index, PlanKey plan, const void *before,
+                     const void *after) {
+        Store *store = effect->store;
+
+        store->keys_before.n = store->keys_after.n = 0;
+        if (before)
+                index_keys(effect->table, index, store->schema, before, &store->keys_before);
+        if (after)
+                index_keys(effect->table, index, store->schema, after, &store->keys_after);
+        return plan_difference(effect, index, plan);
 }
 
 static int plan_derived(const Effect *effect, const void *before, const void *after) {
@@ -185,6 +197,13 @@ int apply_plan(Store *store, Slice effects) {
         return r == -ENOENT ? 0 : r;
 }
 
+static bool is_tally(const Table *table, const Index *index) {
+        for (const Index *const *i = table->tallies; i && *i; i++)
+                if (*i == index)
+                        return true;
+        return false;
+}
+
 /* ---- writing ---- */
 
 static int write_tally(Store *store, const Key *key, bool more) {
@@ -245,4 +264,16 @@ int apply_write(Store *store) {
         for (size_t i = 0; r == 0 && i < store->plan.n; i++)
                 r = write_one(store, &store->plan.writes[i]);
         return r;
+}
+
+int apply_rederived(Store *store, const Table *table, const Index *index, const Key *key,
+                    const void *record) {
+        Effect effect = { .store = store, .table = table, .key = *key };
+        int r;
+
+        store->plan.n = 0;
+        index_keys(table, index, store->schema, record, &store->keys_before);
+        index_keys(table, index, store->schema + 1, record, &store->keys_after);
+        r = plan_difference(&effect, index, is_tally(table, index) ? plan_tally : plan_index_entry);
+        return r == 0 ? apply_write(store) : r;
 }

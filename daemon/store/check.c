@@ -80,7 +80,7 @@ static int check_index(Checking *check, const Table *table, const Index *index, 
                        const void *record) {
         unsigned db = index_db(check->store, index);
 
-        index_keys(index, record, &check->keys);
+        index_keys(table, index, check->store->schema, record, &check->keys);
         for (size_t i = 0; i < check->keys.n; i++) {
                 char text[2 * KEY_MAX + 1];
                 Slice value;
@@ -108,7 +108,7 @@ static int check_derived(Checking *check, const Table *table, const Key *key, co
         for (const Index *const *i = table->indices; r == 0 && i && *i; i++)
                 r = check_index(check, table, *i, key, record);
         for (const Index *const *i = table->tallies; r == 0 && i && *i; i++) {
-                index_keys(*i, record, &check->keys);
+                index_keys(table, *i, check->store->schema, record, &check->keys);
                 for (size_t k = 0; r == 0 && k < check->keys.n; k++)
                         r = count_tally(check, *i, &check->keys.keys[k]);
         }

@@ -150,7 +150,11 @@ const Table *table_by_number(const Store *store, uint8_t number);
 int apply_plan(Store *store, Slice effects);
 int apply_write(Store *store);
 /* What an index lists a record under: each key once, however often its function names it. */
-void index_keys(const Index *index, const void *record, Keys *ret);
+void index_keys(const Table *table, const Index *index, uint32_t schema, const void *record,
+                Keys *ret);
+/* Brings what an index or a tally has of a stored record to the next schema. */
+int apply_rederived(Store *store, const Table *table, const Index *index, const Key *key,
+                    const void *record);
 void tally_key(const Index *tally, const Key *key, Key *ret);
 /* An index entry: its key, the record's key behind it, and as value the length of the latter. */
 void index_entry_key(const Key *index_key, const Key *record_key, Key *ret);

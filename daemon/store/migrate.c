@@ -59,6 +59,21 @@ static int end_step(Store *store, const Migration *migration) {
         return r == 0 || r == -ENOENT ? store_put_schema(store, migration->from + 1) : r;
 }
 
+int store_rederive(Change *change, const Table *table, const Index *index, Key *position) {
+        Store *store = change_store(change);
+        _cleanup_free_ void *record = calloc(1, table->type->size);
+        int r = record ? 0 : -ENOMEM;
+
+        for (unsigned n = 0; r == 0 && n < MIGRATION_PIECE; n++) {
+                r = store_next(store, table, position, record);
+                if (r < 0)
+                        break;
+                r = apply_rederived(store, table, index, position, record);
+                record_done(table->type, record);
+        }
+        return r;
+}
+
 static int apply_piece(Change *change, const Migration *migration, int64_t now) {
         static const uint8_t no_policy[8];
 

@@ -17,6 +17,10 @@ typedef struct Migration {
         int (*piece)(Change *change, Key *position);
 } Migration;
 
+/* A piece of the step from the schema up to which the table has a Former for an index or a tally,
+ * that brings it along. As Migration.piece. */
+int store_rederive(Change *change, const Table *table, const Index *index, Key *position);
+
 /* Whether the store is in the middle of it. */
 bool store_is_migrating(Store *store);
 

@@ -20,7 +20,7 @@
 #include "store/key.h"
 #include "store/kv.h"
 
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 #define STORE_TABLES_MAX     32
 #define STORE_INDICES_MAX    64
 
@@ -32,6 +32,14 @@ typedef struct Index {
         void (*keys)(const void *record, Keys *keys);
 } Index;
 
+/* What an index or a tally of a table derived up to an older schema, where that was something else:
+ * so it is looked at and written until a migration has brought it along (see migrate.h). */
+typedef struct Former {
+        const Index *index;
+        uint32_t until; /* the last schema of which it was */
+        void (*keys)(const void *record, Keys *keys);
+} Former;
+
 typedef struct Table {
         uint8_t number;   /* in the journal; stable for ever */
         const char *name; /* of its database */
@@ -40,6 +48,7 @@ typedef struct Table {
         bool numbered;               /* keys are ids given out by change_number() */
         const Index *const *indices; /* NULL-terminated, or NULL */
         const Index *const *tallies; /* likewise */
+        const Former *former;        /* ended by an empty one, or NULL */
         /* What is wrong with a record that no correct program could have written, or NULL. Asserted
          * at every write, reported by check. */
         const char *(*fault)(const void *record);

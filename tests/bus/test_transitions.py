@@ -746,6 +746,18 @@ class Effects(Moves):
         named = self.client.get(self.ticket(region="320106", subcentre="SH"))
         self.assertEqual(named["subcentre"], "SH")
 
+    def test_regions_below_the_county(self):
+        for n, (served, inside, outside) in enumerate((
+                ("450105100000", "450105100201", "450105105201"),
+                ("450105001000", "450105001201", "450105010201"))):
+            with self.subTest(served=served):
+                code = f"N-{n}"
+                self.client.call("Units", "Create", "a{sv}", variants(
+                    {"code": code, "kind": "subcentre", "name": "n", "regions": served}))
+                self.assertEqual(self.client.get(self.ticket(region=inside))["subcentre"], code)
+                with self.refused("RuleViolated", outside):
+                    self.ticket(region=outside)
+
     def test_transfer(self):
         ticket = self.one_in("accepted", type="repair")
         self.client.move("Appoint", ticket, appointment=LATER)

@@ -86,7 +86,7 @@ class Migrate(MigrateTest):
         for mode in ("--check", f"--backup={self.service.directory / 'backup'}"):
             looked = run(self.service, mode)
             self.assertNotEqual(looked.status, 0)
-            self.assertIn("has schema 1: start aftersalesd once to bring it to 3", looked.said)
+            self.assertIn("has schema 1: start aftersalesd once to bring it to 4", looked.said)
         self.assertEqual(self.store.read_bytes(), before)
 
     def test_the_copy_can_be_restored(self):
