@@ -70,10 +70,32 @@ static int carry_regions(Change *change, Key *position) {
         return store_rederive(change, &unit_table, &index_unit_region, position);
 }
 
+/* Up to schema 4 what stands on a rung was counted as overdue. The position begins with which kind.
+ */
+static int recount_overdue(Change *change, Key *position) {
+        uint8_t kind = position->size > 0 ? position->bytes[0] : 0;
+        Key at = {};
+        int r;
+
+        if (position->size > 0)
+                key_bytes(&at, position->bytes + 1, position->size - 1);
+        r = store_rederive(change, app_kinds[kind]->table, &tally_overdue, &at);
+        if (r == -ENOENT && app_kinds[kind + 1]) {
+                kind++;
+                at = (Key){};
+                r = 0;
+        }
+        *position = (Key){};
+        key_u8(position, kind);
+        key_bytes(position, at.bytes, at.size);
+        return r;
+}
+
 static const Migration migrations[] = {
         { 1, "migrate.late", carry_late_tickets },
         { 2, "migrate.resolved_dealer", carry_resolved_dealer },
         { 3, "migrate.regions", carry_regions },
+        { 4, "migrate.overdue", recount_overdue },
         {},
 };
 

@@ -81,6 +81,7 @@ const Table report_table = {
         .numbered = true,
         .indices = (const Index *const[]){ CASE_INDICES, &index_report_day, NULL },
         .tallies = (const Index *const[]){ CASE_TALLIES, NULL },
+        .former = (const Former[]){ CASE_FORMER, {} },
         .fault = report_fault,
 };
 

@@ -112,6 +112,13 @@ const Index tally_state = { "state", keys_tally_state };
 static void keys_tally_overdue(const void *record, Keys *keys) {
         const Case *c = record;
 
+        if (c->open && c->overdue)
+                key_u8(keys_add(keys), (uint8_t)c->kind);
+}
+
+void case_keys_on_a_rung(const void *record, Keys *keys) {
+        const Case *c = record;
+
         if (c->open && c->rung > 0)
                 key_u8(keys_add(keys), (uint8_t)c->kind);
 }

@@ -138,7 +138,7 @@ extern const Index index_state;       /* kind, state, armed_at */
 extern const Index index_subcentre;   /* kind, sub-centre, armed_at */
 extern const Index index_dealer;      /* kind, dealer, armed_at */
 extern const Index tally_state;       /* kind, state */
-extern const Index tally_overdue;     /* kind: open and on a rung */
+extern const Index tally_overdue;     /* kind: open and overdue, as a list with overdue=true */
 extern const Index tally_unarmed;     /* open without an armed time: must stay 0 */
 extern const Index tally_dealer_open; /* kind, dealer: its open cases */
 extern const Index tally_subcentre_open; /* kind, sub-centre */
@@ -146,6 +146,11 @@ extern const Index tally_subcentre_open; /* kind, sub-centre */
 #define CASE_INDICES &index_due, &index_rung, &index_state, &index_subcentre, &index_dealer
 #define CASE_TALLIES                                                                               \
         &tally_state, &tally_overdue, &tally_unarmed, &tally_dealer_open, &tally_subcentre_open
+
+/* Up to schema 4 tally_overdue counted those on a rung. */
+#define CASE_FORMER                                                                                \
+        { &tally_overdue, 4, case_keys_on_a_rung }
+void case_keys_on_a_rung(const void *record, Keys *keys);
 
 /* Starts of their keys, and the list paths that every kind declares after its own (see kind.h). */
 void case_prefix_dealer(const void *filter, Key *key);

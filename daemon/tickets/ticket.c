@@ -155,6 +155,7 @@ const Table ticket_table = {
         .indices = (const Index *const[]){ CASE_INDICES, &index_ticket_serial, &index_ticket_phone,
                                            &index_ticket_reference, NULL },
         .tallies = (const Index *const[]){ CASE_TALLIES, NULL },
+        .former = (const Former[]){ CASE_FORMER, {} },
         .fault = case_fault,
 };
 

@@ -964,6 +964,15 @@ class Effects(Moves):
         after = self.after("FollowUp", ticket, outcome="satisfied", by="clerk")
         self.assertNotIn("satisfaction", after)
 
+    def test_overdue_is_one_word(self):
+        ticket = self.one_in("accepted", type="repair")
+        self.client.advance(self.client.now() + 30 * DAY)
+        self.client.move("Visit", ticket)
+        self.client.move("Promise", ticket, promised_at=self.client.now() + DAY)
+        rows = self.client.list_all("Tickets", {"overdue": True})
+        self.assertEqual([row["rung"] if "rung" in row else 0 for row in rows if row["id"] == ticket], [0])
+        self.assertEqual(self.client.status()["overdue"], len(rows))
+
     def test_closing_and_reopening(self):
         ticket = self.one_in("followed_up")
         after = self.after("Close", ticket)

@@ -5,6 +5,8 @@ beside, and whole wherever that is cut short.
 
 tests/data/schema-1.dump is what mdb_dump wrote of it: seven units, a product, a serial and a fault
 code; tickets open, overdue, waiting, closed and voided, with their escalations and notifications.
+tests/data/schema-2.dump is of the second one: the company of the tests and two sub-centres that serve
+towns; three tickets, one of them late and resolved.
 """
 
 import pathlib
@@ -15,16 +17,18 @@ import time
 import unittest
 
 from support import HOUR, START, FaultTest, can_inject, injected, run
-from harness import figure
+from harness import BusError, at, figure, variants
 
 REACHED = "cannot connect to the bus"
 SLOW = 8  # seconds that each opening of the copy takes
-DUMP = pathlib.Path(__file__).resolve().parents[1] / "data" / "schema-1.dump"
+DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
 STATES = {"received": 12, "accepted": 3, "waiting_part": 1, "closed": 2, "voided": 1}
 
 
 @unittest.skipUnless(shutil.which("mdb_load"), "needs lmdb-utils")
 class MigrateTest(FaultTest):
+    schema = 1
+
     def setUp(self):
         self.open()
         self.now = START + 9 * HOUR
@@ -35,7 +39,7 @@ class MigrateTest(FaultTest):
     def load(self):
         for path in self.service.state.iterdir():
             path.unlink()
-        subprocess.run(["mdb_load", "-n", "-f", DUMP, self.store], check=True, timeout=30,
+        subprocess.run(["mdb_load", "-n", "-f", DATA / f"schema-{self.schema}.dump", self.store], check=True, timeout=30,
                        stdin=subprocess.DEVNULL)
 
     def copies(self):
@@ -53,12 +57,13 @@ class Migrate(MigrateTest):
         client = self.service.client()
         status = client.status()
         self.assertEqual({name: n for name, n in status["states"].items() if n}, STATES)
-        self.assertEqual((status["open"], status["overdue"]), (16, 9))
+        self.assertEqual((status["open"], status["overdue"]), (16, 11))
         self.assertEqual((status["escalations_open"], status["notifications"]), (64, 65))
         rows = client.list_all("Tickets", {"ended": True})
         self.assertEqual(len(rows), 19)
         # What was overdue stays so: of those that have ended too.
-        self.assertEqual(sum(row.get("overdue", False) for row in rows), 12)
+        self.assertEqual(sum(row["overdue"] for row in rows), 12)
+        self.assertEqual(sum(row["overdue"] and row["open"] for row in rows), status["overdue"])
         # Who has what was resolved is taken for who has resolved it.
         resolved = [row for row in rows if "resolved_at" in row]
         self.assertTrue(resolved)
@@ -86,7 +91,7 @@ class Migrate(MigrateTest):
         for mode in ("--check", f"--backup={self.service.directory / 'backup'}"):
             looked = run(self.service, mode)
             self.assertNotEqual(looked.status, 0)
-            self.assertIn("has schema 1: start aftersalesd once to bring it to 4", looked.said)
+            self.assertIn("has schema 1: start aftersalesd once to bring it to 5", looked.said)
         self.assertEqual(self.store.read_bytes(), before)
 
     def test_the_copy_can_be_restored(self):
@@ -110,6 +115,27 @@ class Migrate(MigrateTest):
         self.assertIn("so its schema is not changed", ended.said)
         self.assertEqual(self.copies(), [])
         self.assertIn("has schema 1", run(self.service, "--check").said)
+
+
+class SecondRelease(MigrateTest):
+    schema = 2
+
+    def test_what_is_derived_comes_along(self):
+        """Codes of towns were cut in pairs; who had resolved a ticket was not kept."""
+        self.now = at("2026-03-08 09:00")
+        self.start()
+        client = self.service.client()
+        for region in ("450105100201", "450105001201"):
+            number = client.create(type="repair", region=region)
+            self.assertEqual(client.get(number)["subcentre"], "T-1")
+        with self.assertRaises(BusError):
+            client.create(type="repair", region="450105105201")
+        client.call("Units", "Update", "sa{sv}", "T-2", variants({"regions": "46"}))
+        self.assertEqual(client.get(2)["resolved_dealer"], client.get(2)["dealer"])
+        self.assertEqual(client.status()["overdue"],
+                         len(client.list_all("Tickets", {"overdue": True})))
+        self.service.stop()
+        self.assert_clean()
 
 
 @unittest.skipUnless(can_inject(), "needs strace")

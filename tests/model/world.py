@@ -765,7 +765,7 @@ class World(model.Model):
             "sequence": self.sequence,
             "states": dict(states),
             "open": sum(t.is_open() for t in tickets),
-            "overdue": sum(t.is_open() and t.rung() > 0 for t in tickets),
+            "overdue": sum(t.is_open() and t.is_overdue() for t in tickets),
             "waiting": sum(t.state in WAITING for t in tickets),
             "unarmed": 0,
             "escalations_open": sum("acknowledged_at" not in e for e in self.escalations.values()),
