@@ -152,7 +152,7 @@ int app_try_import(const AppOptions *options) {
                 r = run_trial(&app, &trial);
         if (r == 0)
                 return EXIT_SUCCESS;
-        printf("failed %s\n", r == -EBADMSG
+        printf("failed %s\n", r == IMPORT_BROKEN
                                       ? "the file could not be read to its end: see its problems"
                                       : strerror(-r));
         return EXIT_FAILURE;

@@ -112,6 +112,23 @@ static int deliver_report(Import *import, Refusal *refusal) {
                               !due_health(import->bus->due).suspect, refusal);
 }
 
+/* What is open is this import alone. */
+static void take_back(Import *import) {
+        store_abort(import->bus->options.store);
+        store_release(import->bus->options.store);
+}
+
+static const char *reason(int result) {
+        switch (result) {
+        case IMPORT_BROKEN:
+                return "the file could not be read to its end: see its problems";
+        case -EBADMSG:
+                return "the store is damaged; aftersalesctl check says where";
+        default:
+                return strerror(-result);
+        }
+}
+
 /* The result is told once the last rows are durable. 0 all rows were looked at, else why not. */
 static void end_import(Import *import, int result, const char *why) {
         Refusal refusal = {};
@@ -119,8 +136,11 @@ static void end_import(Import *import, int result, const char *why) {
 
         if (result == 0)
                 result = check_commits(import);
-        if (result == 0 && import->report && !import->cancelled)
+        if (result == 0 && import->report && !import->cancelled) {
                 result = deliver_report(import, &refusal);
+                if (result != 0 && import->atomic)
+                        take_back(import);
+        }
         committer_commit(import->bus->options.committer);
         tell_counts(import);
         if (result == 0)
@@ -134,7 +154,7 @@ static void end_import(Import *import, int result, const char *why) {
                         snprintf(text, sizeof(text), "not taken as the report: %.*s",
                                  JOB_TEXT_SIZE - REASON_ROOM, refusal.text);
                 else
-                        snprintf(text, sizeof(text), "%s", why ? why : strerror(-result));
+                        snprintf(text, sizeof(text), "%s", why ? why : reason(result));
                 job_end(import->job, JOB_FAILED, text);
         }
 }
@@ -167,9 +187,7 @@ static void work_slice(void *userdata) {
                 tell_counts(import);
                 background_wake(import->work);
         } else
-                end_import(import, r,
-                           r == -EBADMSG ? "the file could not be read to its end: see its problems"
-                                         : NULL);
+                end_import(import, r, NULL);
 }
 
 /* ---- all or nothing ---- */

@@ -65,6 +65,8 @@ static bool is_blank(Slice line) {
 static int feed(CsvReader *csv, Slice line, RowFault *fault) {
         buffer_put(&csv->raw, line.data, line.size);
         if (csv_parse(&csv->parser, line.data, line.size, on_cell, on_row, csv) != line.size) {
+                if (csv_error(&csv->parser) == CSV_ENOMEM)
+                        return -ENOMEM;
                 row_fault(fault, line_source_number(csv->reader.lines),
                           "a quotation mark stands where none may: a cell with one is put in "
                           "quotation marks and its own are doubled");

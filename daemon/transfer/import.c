@@ -254,7 +254,7 @@ int import_next(ImportSession *session, const Engine *engine, int64_t now, bool 
         session->counts.rows++;
         if (r == ROW_FAULT) {
                 tell_fault(session, row, &fault);
-                return fault.fatal ? -EBADMSG : 1;
+                return fault.fatal ? IMPORT_BROKEN : 1;
         }
         r = take_row(session, engine, row, now, settle);
         return r < 0 ? r : 1;

@@ -21,6 +21,8 @@
  * content for as long as requests are. A column `error` is passed over: rejected rows, mended, can
  * be imported as they are. */
 
+#include <errno.h>
+
 #include "loop/engine.h"
 #include "loop/register.h"
 #include "transfer/row.h"
@@ -65,10 +67,13 @@ typedef struct ImportSession ImportSession;
 int import_new(const ImportOptions *options, RowReader *reader, ImportSession **ret);
 ImportSession *import_free(ImportSession *session);
 
+/* The file cannot be read on. */
+#define IMPORT_BROKEN (-EILSEQ)
+
 /* Takes one row, or passes over a blank line: as a change of its own in the open batch, by the
  * policy of the engine. settle: what is due on a case happens before it is moved (not while the
- * clock is not believed). 1, 0 at the end; refused rows are told and counted. Negative errno: the
- * import cannot go on, as with a row that cannot be read. */
+ * clock is not believed). 1, 0 at the end; refused rows are told and counted. IMPORT_BROKEN once
+ * that is told; another negative errno: the import cannot go on. */
 int import_next(ImportSession *session, const Engine *engine, int64_t now, bool settle);
 
 const ImportCounts *import_counts(const ImportSession *session);

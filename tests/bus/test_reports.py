@@ -6,6 +6,7 @@ expected from midnight on has seven hours of working time, three quarters of whi
 
 import collections
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -421,6 +422,25 @@ class Files(ReportTest):
                 self.assertIn("not taken as the report: ", result["error"])
                 self.assertIn(word, result["error"])
                 self.assertEqual(self.report(self.number), before)
+
+    def test_all_or_nothing_with_the_report(self):
+        """It was excused while the file waited for its turn: no row is taken either."""
+        self.until("2026-03-03 15:00")
+        fd = memory_file(as_csv(self.life()[:3]))
+        self.service.daemon.send_signal(signal.SIGSTOP)  # so that both calls are there at once
+        self.client.post(self.client.message("Transfer", "Import", "sha{sv}", "ticket", fd,
+                                             {"report": ("t", self.number), "atomic": ("b", True)}))
+        self.client.post(self.client.message("Reports", "Excuse", "ta{sv}", self.number,
+                                             {"note": ("s", "n")}))
+        time.sleep(0.2)
+        self.service.daemon.send_signal(signal.SIGCONT)
+        _, job = self.client.next_answer()
+        self.client.next_answer()
+        os.close(fd)
+        result = self.client.call("Jobs", "Wait", "t", job)
+        self.assertEqual(result["state"], "failed")
+        self.assertIn("not taken as the report: ", result["error"])
+        self.assertEqual(self.client.list_all("Tickets", {"reference": "N-1"}), [])
 
     def test_a_dry_run_reports_nothing(self):
         self.until("2026-03-03 15:00")
