@@ -11,6 +11,7 @@
 #include "bus/areas.h"
 #include "runtime/helper.h"
 
+#define MORE_SIZE  100
 #define OUTPUT_MAX (64 * 1024) /* of the helper; further faults are counted only */
 
 typedef struct CheckJob {
@@ -18,6 +19,7 @@ typedef struct CheckJob {
         sd_bus_message *m;
         Helper *helper;
         Buffer faults; /* each ended by a zero byte */
+        uint64_t more; /* for which there was no room */
         uint64_t records;
 } CheckJob;
 
@@ -31,6 +33,13 @@ static CheckJob *job_free(CheckJob *job) {
         return NULL;
 }
 
+static int append_more(sd_bus_message *reply, uint64_t more) {
+        char text[MORE_SIZE];
+
+        snprintf(text, sizeof(text), "and %" PRIu64 " more, which aftersalesd --check tells", more);
+        return sd_bus_message_append_basic(reply, 's', text);
+}
+
 static int append_result(const CheckJob *job, sd_bus_message *reply) {
         const char *faults = (const char *)job->faults.data; /* NULL without any */
         int r = sd_bus_message_append(reply, "t", job->records);
@@ -39,6 +48,8 @@ static int append_result(const CheckJob *job, sd_bus_message *reply) {
                 r = sd_bus_message_open_container(reply, 'a', "s");
         for (size_t at = 0; r >= 0 && at < job->faults.size; at += strlen(faults + at) + 1)
                 r = sd_bus_message_append_basic(reply, 's', faults + at);
+        if (r >= 0 && job->more > 0)
+                r = append_more(reply, job->more);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -67,7 +78,9 @@ static void on_line(void *userdata, const char *line) {
 
         if (sscanf(line, "records %" SCNu64, &job->records) == 1)
                 return;
-        if (job->faults.size < OUTPUT_MAX)
+        if (job->faults.size >= OUTPUT_MAX)
+                job->more++;
+        else
                 buffer_put(&job->faults, line, strlen(line) + 1);
 }
 

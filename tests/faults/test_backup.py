@@ -7,6 +7,7 @@ SEED=n repeats a run.
 
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -14,7 +15,7 @@ import time
 import unittest
 
 from support import START, FaultTest, can_inject, create_message, run
-from harness import IN_FLIGHT, figure
+from harness import IN_FLIGHT, figure, variants
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 TEXT = "x" * 1000
@@ -168,6 +169,23 @@ class CutShort(BackupTest):
 
 
 class Damaged(BackupTest):
+    def test_many_faults(self):
+        """Those for which an answer has no room are counted in its last line."""
+        n = 2000
+        fault = {"symptom": "before the damage"}
+        self.client.calls([self.client.message("Faults", "Create", "a{sv}", variants(fault | {"code": f"F-{i}"}))
+                           for i in range(n)])
+        self.service.stop()
+        data = (self.service.state / "state.mdb").read_bytes()
+        (self.service.state / "state.mdb").write_bytes(data.replace(b"before the damage", b"behind the damage"))
+        self.start()
+        found = self.service.client().call("Manager", "Check")[1]
+        self.service.kill()
+        told = run(self.service, "--check")
+        more, = re.fullmatch(r"and (\d+) more, which aftersalesd --check tells", found[-1]).groups()
+        self.assertEqual(len(found) - 1 + int(more), len(told.out.splitlines()) - 1)
+        self.assertGreaterEqual(len(found) - 1 + int(more), n)
+
     def test_no_backup_of_a_damaged_store(self):
         """Damage is found or did not matter; what has the name of a backup is good."""
         tickets = {self.ticket(description=TEXT) for _ in range(200)}
