@@ -357,8 +357,8 @@ fill = sed -e 's|@bindir@|$(bindir)|g' -e 's|@sbindir@|$(sbindir)|g' -e 's|@sysc
 define install_one
 	$(call say,INSTALL,$(call destination,$(1)))
 	$(Q)install -d $(dir $(call destination,$(1)))
-	$(Q)$(if $(filter %.in,$(call source,$(1))),$(fill) $(call source,$(1)) | install -m $(call mode,$(1)) /dev/stdin,\
-	  install -m $(call mode,$(1)) $(call source,$(1))) $(call destination,$(1))
+	$(Q)$(if $(filter %.in,$(call source,$(1))),text=$$($(fill) $(call source,$(1))) && printf '%s\n' "$$text" | \
+	  install -m $(call mode,$(1)) /dev/stdin,install -m $(call mode,$(1)) $(call source,$(1))) $(call destination,$(1))
 
 endef
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -59,6 +60,11 @@ class Install(unittest.TestCase):
                 self.assertEqual(self.files(), self.expected(prefix))
                 self.make("uninstall", f"prefix=/{prefix}")
                 self.assertEqual(self.files(), {CONFIG})
+
+    def test_what_cannot_be_filled_in_is_not_installed(self):
+        with self.assertRaises(subprocess.CalledProcessError):
+            self.make("install", "fill=false")
+        self.assertEqual([name for name in self.files() if not (self.destination / name).stat().st_size], [])
 
     def test_every_directory_can_be_chosen(self):
         self.make("install", "bindir=/a", "sbindir=/b", "docdir=/c", "mandir=/d", "sysconfdir=/e",
