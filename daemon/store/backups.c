@@ -18,6 +18,8 @@
 
 #define NAME_FORM "backup-%Y%m%dT%H%M%SZ.mdb"
 #define NEW       ".new" /* behind the name of one that is being written */
+/* Seconds after which one of somebody else was left behind. */
+#define LEFT_AFTER (2 * 86400)
 
 /* Also what stands behind the name; NULL: it is no name of ours. */
 static const char *parse_name(const char *name, int64_t *ret_time) {
@@ -99,12 +101,22 @@ int backups_new_path(const char *directory, char *ret, size_t size) {
         return -EEXIST;
 }
 
+/* Nobody writes and proves one for so long. */
+static bool is_old(int directory, const char *name) {
+        struct stat st;
+
+        return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               st.st_mtime < time(NULL) - LEFT_AFTER;
+}
+
 /* One that is being written is locked by its writer. */
 static void remove_left(int directory, const char *name) {
         _cleanup_close_ int fd =
                 openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        bool left = fd >= 0 ? flock(fd, LOCK_EX | LOCK_NB) == 0
+                            : errno == EACCES && is_old(directory, name);
 
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        if (left)
                 unlinkat(directory, name, 0);
 }
 

@@ -8,6 +8,7 @@ SEED=n repeats a run.
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -15,7 +16,7 @@ import time
 import unittest
 
 from support import START, FaultTest, can_inject, create_message, run
-from harness import IN_FLIGHT, figure, variants
+from harness import IN_FLIGHT, figure, needs_root, variants
 
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 TEXT = "x" * 1000
@@ -166,6 +167,27 @@ class CutShort(BackupTest):
                 failed += 1
         self.assertGreater(failed, 1)
         self.assert_clean()
+
+
+@needs_root
+@unittest.skipUnless(shutil.which("setpriv"), "needs util-linux")
+class LeftByRoot(BackupTest):
+    def test_it_goes(self):
+        """The service cannot open what a backup by root has left, nor ask whether that still runs."""
+        self.service.stop()
+        directory = self.directory / "backups"
+        directory.mkdir()
+        old, young = (directory / f"backup-20200{n}01T000000Z.mdb.new" for n in (1, 2))
+        for path in (old, young):
+            path.touch(0o600)
+        os.utime(old, (0, 0))
+        for path in (directory, self.service.state, *self.service.state.iterdir()):
+            os.chown(path, 1, 1)
+        self.service.wrapper = ["setpriv", "--reuid=1", "--regid=1", "--clear-groups"]
+        made = run(self.service, f"--backup={directory}/", "--keep=3")
+        self.service.wrapper = []
+        self.assertEqual(made.status, 0, made.said)
+        self.assertEqual((old.exists(), young.exists()), (False, True))
 
 
 class Damaged(BackupTest):
