@@ -163,6 +163,12 @@ class Service(GuestTest):
         self.assertEqual(self.say("stat", "-c", "%U %a", "/var/lib/aftersalesd/state.mdb"),
                          "aftersalesd 600")
 
+    def test_it_is_bounded(self):
+        told = dict(line.split("=", 1) for line in self.say(
+            "systemctl", "show", UNIT, "-p", "MemoryMax,LimitNOFILE,TasksMax").splitlines())
+        self.assertEqual((told["LimitNOFILE"], told["TasksMax"]), ("4096", "64"))
+        self.assertNotEqual(told["MemoryMax"], "infinity")
+
     def test_time_source_is_asked(self):
         """Confined, it does not hear from the kernel whether the clock is right; timedated may."""
         self.drop_in("ExecStart=", f"ExecStart={self.PROGRAM} --clock=manual")
