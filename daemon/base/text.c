@@ -2,7 +2,9 @@
 
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -166,4 +168,17 @@ const char *text_nearest(const char *text, const char *const *names) {
                 }
         }
         return best;
+}
+
+int text_set(char **text, const char *value) {
+        char *copy = NULL;
+
+        if (value) {
+                copy = strdup(value);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        free(*text);
+        *text = copy;
+        return 0;
 }

@@ -35,6 +35,10 @@ void text_mend(char *text);
  */
 void text_split(char *text, char separator, char *words[], size_t n);
 
+/* Puts a copy of a value in the place of an allocated text; NULL: nothing. 0 or -ENOMEM, and the
+ * text is as it was. */
+int text_set(char **text, const char *value);
+
 /* How many single-character edits turn a into b (Levenshtein), for "did you mean". At most limit.
  */
 unsigned text_distance(const char *a, const char *b, unsigned limit);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aftersales/limits.h"
+#include "base/text.h"
 #include "dealers/report.h"
 #include "loop/engine.h"
 #include "masters/unit.h"
@@ -16,16 +17,6 @@ static Report *report_of(Step *step) {
 
 static const ReportPolicy *policy_of(const Step *step) {
         return &engine_policy(step->engine)->reports;
-}
-
-static int set_text(char **text, const char *value) {
-        char *copy = strdup(value);
-
-        if (!copy)
-                return -ENOMEM;
-        free(*text);
-        *text = copy;
-        return 0;
 }
 
 int64_t report_day(const Engine *engine, int64_t instant) {
@@ -82,7 +73,7 @@ static int place(Step *step) {
         if (!dealer)
                 return refuse(step->refusal, REFUSED_MISSING_FIELD,
                               "create needs the field dealer (whose report it is)");
-        r = c->dealer ? 0 : set_text(&c->dealer, dealer);
+        r = c->dealer ? 0 : text_set(&c->dealer, dealer);
         if (r == 0)
                 r = unit_require(change_store(step->change), "dealer", c->dealer, UNIT_DEALER,
                                  &unit, step->refusal);
@@ -93,7 +84,7 @@ static int place(Step *step) {
                            "subcentre: %s belongs to sub-centre %s; leave subcentre out", c->dealer,
                            unit.parent);
         else
-                r = set_text(&c->subcentre, unit.parent);
+                r = text_set(&c->subcentre, unit.parent);
         unit_done(&unit);
         return r;
 }
@@ -139,7 +130,7 @@ int report_create(Step *step) {
 int report_assign_owner(Step *step) {
         Case *c = step->item;
 
-        return set_text(&c->owner, step->to == REPORT_EXPECTED ? c->dealer : c->subcentre);
+        return text_set(&c->owner, step->to == REPORT_EXPECTED ? c->dealer : c->subcentre);
 }
 
 /* ---- reporting ---- */

@@ -456,6 +456,6 @@ int unit_find_recipient(Store *store, Recipient recipient, const Case *c,
                 if (r != -ENOENT)
                         return r;
         }
-        memcpy(ret, code, strlen(code) + 1);
+        snprintf(ret, CODE_MAX_BYTES + 1, "%s", code);
         return 0;
 }

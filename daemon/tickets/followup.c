@@ -48,7 +48,7 @@ int ticket_reopen(Step *step) {
         Ticket *ticket = ticket_of(step);
 
         if (step->item->priority == TICKET_SPECIAL)
-                set_text(&step->item->dealer, NULL);
+                text_set(&step->item->dealer, NULL);
         step->to = step->item->dealer ? TICKET_DISPATCHED : TICKET_RECEIVED;
         step->item->lift++;
         step->raise = true;
@@ -76,7 +76,7 @@ int ticket_follow_up(Step *step) {
         default:
                 ticket_reopen(step);
         }
-        return set_text(&ticket->followed_up_by, step->actor->name);
+        return text_set(&ticket->followed_up_by, step->actor->name);
 }
 
 int ticket_may_decide(Step *step) {

@@ -70,7 +70,7 @@ static bool is_earlier_repair(const Ticket *earlier, const Ticket *ticket, int64
  */
 static int link_to(Ticket *ticket, const Ticket *earlier) {
         ticket->repeat_of = earlier->head.id;
-        return set_text(&ticket->repeat_dealer, earlier->resolved_dealer);
+        return text_set(&ticket->repeat_dealer, earlier->resolved_dealer);
 }
 
 /* The newest that fits is the one repeated. */
@@ -128,6 +128,6 @@ int ticket_find_repeat_again(Step *step) {
             is_same(before->phone, ticket->phone) && is_same(before->product, ticket->product))
                 return 0;
         ticket->repeat_of = 0;
-        set_text(&ticket->repeat_dealer, NULL);
+        text_set(&ticket->repeat_dealer, NULL);
         return ticket_find_repeat(step);
 }

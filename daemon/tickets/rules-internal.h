@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "aftersales/limits.h"
+#include "base/text.h"
 #include "base/zone.h"
 #include "loop/engine.h"
 #include "tickets/rules.h"
@@ -22,19 +23,6 @@ static inline Store *store_of(Step *step) {
 
 static inline const TicketPolicy *policy_of(const Step *step) {
         return &engine_policy(step->engine)->tickets;
-}
-
-static inline int set_text(char **text, const char *value) {
-        char *copy = NULL;
-
-        if (value) {
-                copy = strdup(value);
-                if (!copy)
-                        return -ENOMEM;
-        }
-        free(*text);
-        *text = copy;
-        return 0;
 }
 
 static inline bool is_given(const Step *step, const char *name) {

@@ -46,20 +46,20 @@ static int find_subcentre(Step *step) {
                         "no active sub-centre serves region %s: name the subcentre, or give one "
                         "of them this region",
                         ticket_of(step)->region);
-        return r < 0 ? r : set_text(&c->subcentre, code);
+        return r < 0 ? r : text_set(&c->subcentre, code);
 }
 
 /* A dealer who is named must be one of the ticket's sub-centre. */
-static int check_dealer(Step *step) {
+static int check_dealer(Step *step, Refusal *refusal) {
         const Case *c = step->item;
         Unit unit;
         int r;
 
-        r = unit_require(store_of(step), "dealer", c->dealer, UNIT_DEALER, &unit, step->refusal);
+        r = unit_require(store_of(step), "dealer", c->dealer, UNIT_DEALER, &unit, refusal);
         if (r != 0)
                 return r;
         if (!STREQ(unit.parent, c->subcentre))
-                r = refuse(step->refusal, REFUSED_INVALID_VALUE,
+                r = refuse(refusal, REFUSED_INVALID_VALUE,
                            "dealer: %s belongs to sub-centre %s, the ticket to %s", c->dealer,
                            unit.parent, c->subcentre);
         unit_done(&unit);
@@ -73,7 +73,7 @@ static int assign_dealer(Step *step) {
 
         r = dealer_of_region(store_of(step), c->subcentre, ticket_of(step)->region, KIND_TICKET,
                              code);
-        return r < 0 ? r : set_text(&c->dealer, code);
+        return r < 0 ? r : text_set(&c->dealer, code);
 }
 
 static int check_product(Step *step) {
@@ -115,7 +115,7 @@ static int fill_product(Step *step) {
                 return 0;
         if (r < 0)
                 return r;
-        r = set_text(&ticket->product, serial.product);
+        r = text_set(&ticket->product, serial.product);
         serial_done(&serial);
         return r;
 }
@@ -166,7 +166,7 @@ static int place(Step *step) {
                 return r;
         /* What a dealer reports is that dealer's own. */
         if (!c->dealer && step->actor->scope == SCOPE_DEALER) {
-                r = set_text(&c->dealer, step->actor->unit);
+                r = text_set(&c->dealer, step->actor->unit);
                 if (r < 0)
                         return r;
         }
@@ -174,7 +174,7 @@ static int place(Step *step) {
                 return refuse(step->refusal, REFUSED_RULE,
                               "dealer: a special customer is handled by the sub-centre itself");
         if (c->dealer)
-                return check_dealer(step);
+                return check_dealer(step, step->refusal);
         if (!policy_of(step)->assign_dealer || c->priority == TICKET_SPECIAL)
                 return 0;
         r = assign_dealer(step);
@@ -186,7 +186,7 @@ int ticket_create(Step *step) {
         int r;
 
         if (!ticket->channel)
-                ticket->channel = 1;
+                ticket->channel = CHANNEL_PHONE;
         r = check_given_values(step);
         if (r == 0)
                 r = place(step);
@@ -223,7 +223,7 @@ int ticket_assign_owner(Step *step) {
         default:
                 break;
         }
-        return set_text(&c->owner, owner);
+        return text_set(&c->owner, owner);
 }
 
 /* ---- giving to somebody ---- */
@@ -245,7 +245,7 @@ int ticket_transfer(Step *step) {
                 r = refuse(step->refusal, REFUSED_INVALID_VALUE,
                            "subcentre: the ticket is with %s already; name another one", subcentre);
         forget_appointment(step);
-        return r != 0 ? r : set_text(&step->item->dealer, NULL);
+        return r != 0 ? r : text_set(&step->item->dealer, NULL);
 }
 
 int ticket_dispatch(Step *step) {
@@ -259,13 +259,18 @@ int ticket_dispatch(Step *step) {
                                 step->refusal, REFUSED_RULE,
                                 "dealer: a special customer is handled by the sub-centre itself; "
                                 "dispatch without dealer");
-                return set_text(&c->dealer, NULL);
+                return text_set(&c->dealer, NULL);
         }
         if (is_given(step, "dealer") && c->dealer)
-                return check_dealer(step);
+                return check_dealer(step, step->refusal);
         /* The dealer it had from the beginning, unless it comes back from one or he has gone. */
-        if (c->dealer && step->before->state == TICKET_RECEIVED && check_dealer(step) == 0)
-                return 0;
+        if (c->dealer && step->before->state == TICKET_RECEIVED) {
+                Refusal gone = {};
+
+                r = check_dealer(step, &gone);
+                if (r <= 0)
+                        return r;
+        }
         r = assign_dealer(step);
         if (r == -ENOENT)
                 return refuse(step->refusal, REFUSED_RULE,
@@ -276,7 +281,7 @@ int ticket_dispatch(Step *step) {
 
 int ticket_decline(Step *step) {
         ticket_of(step)->appointment = 0;
-        return set_text(&step->item->dealer, NULL);
+        return text_set(&step->item->dealer, NULL);
 }
 
 int ticket_may_accept(Step *step) {
@@ -328,7 +333,7 @@ int ticket_resume(Step *step) {
 
         step->to = ticket->resume_state;
         ticket->resume_state = 0;
-        return set_text(&ticket->wait_reason, NULL);
+        return text_set(&ticket->wait_reason, NULL);
 }
 
 int ticket_may_resolve(Step *step) {
@@ -351,8 +356,8 @@ int ticket_resolve(Step *step) {
         ticket->resolved_at = step->now;
         ticket->outcome = 0; /* the customer is to be asked about this one */
         ticket->satisfaction = 0;
-        r = set_text(&ticket->resolved_dealer, step->item->dealer);
-        return r == 0 ? set_text(&ticket->resolved_by, step->actor->name) : r;
+        r = text_set(&ticket->resolved_dealer, step->item->dealer);
+        return r == 0 ? text_set(&ticket->resolved_by, step->actor->name) : r;
 }
 
 /* A special customer is the sub-centre's own: a dealer who had the ticket has it no more, and the
@@ -369,7 +374,7 @@ static int take_back(Step *step) {
                 ticket->resume_state = TICKET_RECEIVED;
         else
                 step->to = TICKET_RECEIVED;
-        return set_text(&step->item->dealer, NULL);
+        return text_set(&step->item->dealer, NULL);
 }
 
 int ticket_update(Step *step) {

@@ -18,7 +18,9 @@ NAMES(state_names, [TICKET_RECEIVED] = "received", [TICKET_DISPATCHED] = "dispat
       [TICKET_CLOSED] = "closed", [TICKET_VOIDED] = "voided");
 NAMES(type_names, TICKET_TYPE_NAMES);
 NAMES(priority_names, TICKET_PRIORITY_NAMES);
-NAMES(channel_names, NULL, "phone", "dealer", "shop", "web", "fax", "import");
+NAMES(channel_names, [CHANNEL_PHONE] = "phone", [CHANNEL_DEALER] = "dealer",
+      [CHANNEL_SHOP] = "shop", [CHANNEL_WEB] = "web", [CHANNEL_FAX] = "fax",
+      [CHANNEL_IMPORT] = "import");
 NAMES(result_names, NULL, "repaired", "installed", "answered", "exchanged", "refunded", "recycled",
       "cleaned", "no_fault_found", "not_repairable", "customer_declined", "other");
 NAMES(outcome_names, [OUTCOME_SATISFIED] = "satisfied", [OUTCOME_DISSATISFIED] = "dissatisfied",

@@ -21,6 +21,14 @@ typedef enum TicketState {
         _TICKET_STATE_MAX,
 } TicketState;
 
+typedef enum TicketChannel {
+        CHANNEL_PHONE = 1,
+        CHANNEL_DEALER,
+        CHANNEL_SHOP,
+        CHANNEL_WEB,
+        CHANNEL_FAX,
+        CHANNEL_IMPORT
+} TicketChannel;
 typedef enum TicketOutcome {
         OUTCOME_SATISFIED = 1,
         OUTCOME_DISSATISFIED,
