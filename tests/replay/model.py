@@ -393,6 +393,9 @@ class Ticket:
     def may_Void(self, fields):
         if fields["void_reason"] == "duplicate" and "duplicate_of" not in fields:
             raise Refused("MissingField")
+        original = self.model.tickets.get(fields.get("duplicate_of"))
+        if original and original.state == VOIDED:
+            raise Refused("InvalidValue")
 
     def do_Update(self, _fields, _at, before):
         self.take_back(before)
