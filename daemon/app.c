@@ -372,6 +372,12 @@ static int take_name(App *app) {
         return MIN(r, 0);
 }
 
+/* Before anything is written with a time that nobody believes. */
+static void begin_clock(App *app) {
+        wall_clock_begin(&app->clock, store_head(app->store)->time_seen,
+                         app->policy->suspect_jump * USEC_PER_SEC);
+}
+
 /* The parts, from the bottom up; each needs those before it. 0, CONFIG_REFUSED, negative errno. */
 static int start(App *app) {
         int r;
@@ -379,6 +385,8 @@ static int start(App *app) {
         r = start_loop(app);
         if (r == 0)
                 r = app_open_store(app, false);
+        if (r == 0)
+                begin_clock(app);
         if (r == 0)
                 r = app_migrate(app);
         if (r == 0)

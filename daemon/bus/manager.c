@@ -232,7 +232,9 @@ const BusInterface manager_interface = {
 };
 
 static int clock_get(BusCall *call) {
-        return MIN(sd_bus_message_append(call->reply, "x", call->now), 0);
+        return MIN(sd_bus_message_append(call->reply, "x",
+                                         wall_clock_reading(call->bus->options.clock)),
+                   0);
 }
 
 static int read_instant(BusCall *call, int64_t *ret) {
@@ -243,18 +245,18 @@ static int read_instant(BusCall *call, int64_t *ret) {
 }
 
 static int clock_advance(BusCall *call) {
+        int64_t now = wall_clock_reading(call->bus->options.clock), until;
         char text[TIME_TEXT_SIZE];
         uint64_t fired;
-        int64_t until;
         int r;
 
         r = read_instant(call, &until);
         if (r != 0)
                 return r;
-        if (until < call->now)
+        if (until < now)
                 return refuse(&call->refusal, REFUSED_INVALID_VALUE,
                               "until: time passes forwards only; now it is %s (Jump sets it back)",
-                              time_format(call->now, text));
+                              time_format(now, text));
         r = due_advance(call->bus->due, until, &fired);
         return r < 0 ? r : MIN(sd_bus_message_append(call->reply, "t", fired), 0);
 }

@@ -39,8 +39,6 @@ struct DueTimer {
         AskTimeSource ask;      /* or NULL */
         void *ask_userdata;
         int watch_fd;
-        int64_t seen_wall, seen_boot; /* the two clocks when last compared */
-        bool suspect;
         DuePast past;     /* in the walk over what is due, which may take several slices */
         bool planned;     /* the periodic work, by this policy and clock */
         int64_t retry_at; /* by the boot clock, what could not be done or read; 0: all went well */
@@ -62,41 +60,42 @@ static int on_again(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         DueTimer *due = userdata;
 
         due_rearm(due); /* it may have come back by itself */
-        if (due->suspect)
+        if (due->clock->suspect)
                 ask_time_source(due);
         return 0;
 }
 
-static void judge_clock(DueTimer *due) {
-        int64_t wall = wall_clock_now(due->clock), boot = boot_clock_now();
-        int64_t limit = engine_policy(due->engine)->suspect_jump * USEC_PER_SEC;
-        int64_t jump = wall - due->seen_wall - (due->clock->manual ? 0 : boot - due->seen_boot);
-        bool implausible = due->seen_wall && (jump > limit || jump < -limit);
+static int64_t suspect_jump(const DueTimer *due) {
+        return engine_policy(due->engine)->suspect_jump * USEC_PER_SEC;
+}
 
-        if (due->suspect)
+static void suspect_clock(DueTimer *due) {
+        due->clock->suspect = true;
+        log_at(LOG_CRIT,
+               "clock-suspect: the clock jumped by %" PRId64
+               " s and no time source confirms it; what is called happens as if it had not, and "
+               "nothing is escalated until 'aftersalesctl clock accept' or a correct clock",
+               wall_clock_jump(due->clock) / USEC_PER_SEC);
+        ask_time_source(due);
+}
+
+static void believe_clock(DueTimer *due) {
+        wall_clock_believe(due->clock);
+        store_note_time(due->store, due->clock->seen_wall);
+}
+
+static void judge_clock(DueTimer *due) {
+        if (due->clock->suspect)
                 return;
-        if (implausible && !wall_clock_is_synchronised(due->clock)) {
-                due->suspect = true;
-                log_at(LOG_CRIT,
-                       "clock-suspect: the clock jumped by %" PRId64
-                       " s and no time source confirms it; "
-                       "nothing is escalated until 'aftersalesctl clock accept' or a correct clock",
-                       jump / USEC_PER_SEC);
-                ask_time_source(due);
-                return;
-        }
-        due->seen_wall = wall;
-        due->seen_boot = boot;
-        store_note_time(due->store, wall);
+        if (wall_clock_is_plausible(due->clock, suspect_jump(due)))
+                believe_clock(due);
+        else
+                suspect_clock(due);
 }
 
 /* While it is not believed, the clock may come back by itself. */
 static void judge_again(DueTimer *due) {
-        int64_t limit = engine_policy(due->engine)->suspect_jump * USEC_PER_SEC;
-        int64_t jump = wall_clock_now(due->clock) - due->seen_wall;
-
-        if (!due->suspect ||
-            (!wall_clock_is_synchronised(due->clock) && (jump > limit || jump < -limit)))
+        if (!due->clock->suspect || !wall_clock_is_plausible(due->clock, suspect_jump(due)))
                 return;
         log_notice("clock-suspect is over: the clock is believed again");
         due_accept_clock(due);
@@ -245,7 +244,7 @@ static void arm_timer(DueTimer *due, int64_t at) {
         if (due->retry_at)
                 sd_event_source_set_time_relative(
                         due->timer, (uint64_t)MAX(due->retry_at - boot_clock_now(), INT64_C(0)));
-        else if (at && !due->clock->manual && !due->suspect)
+        else if (at && !due->clock->manual && !due->clock->suspect)
                 sd_event_source_set_time(due->timer, (uint64_t)(at + AFTER));
         else {
                 sd_event_source_set_enabled(due->timer, SD_EVENT_OFF);
@@ -277,7 +276,7 @@ static void work_slice(void *userdata) {
         int r;
 
         judge_clock(due);
-        if (due->suspect)
+        if (due->clock->suspect)
                 return;
         due->retry_at = 0;
         now = wall_clock_now(due->clock);
@@ -317,7 +316,7 @@ void due_rearm(DueTimer *due) {
         r = next_instant(due, &at);
         if (r < 0) /* it is not known what comes next */
                 try_again(due);
-        if (!due->suspect && !due->retry_at &&
+        if (!due->clock->suspect && !due->retry_at &&
             ((at && at < wall_clock_now(due->clock)) || notification_is_gathering(due->store)))
                 background_wake(due->slices);
         store_release(due->store);
@@ -326,7 +325,7 @@ void due_rearm(DueTimer *due) {
 
 void due_replan(DueTimer *due) {
         due->planned = false;
-        if (!due->suspect) {
+        if (!due->clock->suspect) {
                 plan(due); /* else the next slice tries again */
                 committer_touch(due->committer);
         }
@@ -382,7 +381,9 @@ static int watch_clock(DueTimer *due, sd_event *event) {
 /* ---- as an object ---- */
 
 DueHealth due_health(DueTimer *due) {
-        DueHealth health = { .suspect = due->suspect, .behind = due->behind, .turns = due->turns };
+        DueHealth health = { .suspect = due->clock->suspect,
+                             .behind = due->behind,
+                             .turns = due->turns };
         DuePast past = {};
         DueWork work;
         int r = find_work(due, &past, &work);
@@ -398,22 +399,19 @@ DueHealth due_health(DueTimer *due) {
 void due_set_time_source(DueTimer *due, AskTimeSource ask, void *userdata) {
         due->ask = ask;
         due->ask_userdata = userdata;
-        if (due->suspect)
+        if (due->clock->suspect)
                 ask_time_source(due);
 }
 
 void due_confirm_clock(DueTimer *due) {
-        if (!due->suspect)
+        if (!due->clock->suspect)
                 return;
         log_notice("clock-suspect is over: a time source keeps the clock right");
         due_accept_clock(due);
 }
 
 void due_accept_clock(DueTimer *due) {
-        due->suspect = false;
-        due->seen_wall = wall_clock_now(due->clock);
-        due->seen_boot = boot_clock_now();
-        store_note_time(due->store, due->seen_wall);
+        believe_clock(due);
         due->planned = false;
         background_wake(due->slices);
 }
@@ -441,8 +439,7 @@ int due_advance(DueTimer *due, int64_t until, uint64_t *ret_fired) {
         if (r < 0 && r != -ENOENT)
                 return r;
         due->clock->now = MAX(due->clock->now, until);
-        due->seen_wall = due->clock->now;
-        store_note_time(due->store, due->clock->now);
+        believe_clock(due);
         *ret_fired = fired;
         return 0;
 }
@@ -465,9 +462,7 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
                            .clock = clock,
                            .committer = committer,
                            .periodics = periodics,
-                           .watch_fd = -1,
-                           .seen_wall = store_head(store)->time_seen,
-                           .seen_boot = boot_clock_now() };
+                           .watch_fd = -1 };
         r = sd_event_add_time(event, &due->timer, CLOCK_REALTIME, UINT64_MAX, 1, on_timer, due);
         if (r >= 0)
                 r = sd_event_source_set_priority(due->timer, PRIORITY_HEALTH); /* wakes only */
@@ -486,8 +481,10 @@ int due_new(sd_event *event, const Engine *engine, Store *store, WallClock *cloc
         }
         committer_watch(committer, on_commit, due);
         /* Before the first call, which may have started us, or the last. */
+        if (clock->suspect)
+                suspect_clock(due);
         judge_clock(due);
-        if (!due->suspect && plan(due) == 0)
+        if (!due->clock->suspect && plan(due) == 0)
                 committer_commit(committer);
         background_wake(due->slices);
         *ret = due;

@@ -114,7 +114,7 @@ class CatchUp(FreshServiceTest):
         self.assertEqual(self.client.status()["next_due"], at("2026-03-02 12:00"))
         self.client.call("Clock", "SetSynchronised", "b", False)
         self.client.jump(at("2026-03-02 12:00") + 40 * DAY)
-        self.assertEqual(self.client.status()["lag"], 40 * DAY)
+        self.assertEqual(self.client.status()["lag"], 0, "by the time that is believed")
         self.client.call("Manager", "AcceptClock")
         self.assertEqual(self.settled()["lag"], 0)
         self.assertTrue(self.client.escalations(ticket))
@@ -233,6 +233,26 @@ class Suspicion(FreshServiceTest):
         self.client.call("Manager", "AcceptClock")
         self.assertFalse(self.suspect())
         self.assertEqual(self.escalated()[0]["due_at"], at("2026-03-02 12:00"))
+
+    def test_calls_meanwhile(self):
+        """They happen at the last time that was believed, and are heard of when it is right again."""
+        began = self.client.now()
+        self.client.call("Clock", "SetSynchronised", "b", False)
+        self.client.jump(began + 3650 * DAY)
+        self.assertTrue(self.suspect())
+        ticket = self.ticket(promised_at=began + HOUR)
+        self.client.move("Comment", self.number, note="继续")
+        self.assertEqual(self.client.get(ticket)["created_at"], began)
+        self.assertEqual(self.client.get(self.number)["changed_at"], began)
+        self.assertEqual(self.client.status()["now"], began)
+        self.assertEqual({row["time"] for row in self.client.call("Manager", "Changes", "tu", 0, 1000)[0]},
+                         {began})
+        self.client.jump(began + HOUR)
+        self.assertFalse(self.suspect())
+        self.client.advance(at("2026-03-02 12:00") + 1)
+        for number in self.number, ticket:
+            self.assertEqual([shown(e["due_at"]) for e in self.client.escalations(number)
+                              if e["clock"] == "response"], ["2026-03-02 12:00"])
 
     def test_thirty_days_are_believed(self):
         self.client.call("Clock", "SetSynchronised", "b", False)

@@ -219,12 +219,12 @@ class Life:
             to = sure + far
         self.client.call("Clock", "SetSynchronised", "b", False)
         self.client.jump(to)
-        self.oracle.now = to
         assert self.client.status()["clock_suspect"]
         for _ in range(self.draw.randrange(3)):
             self.move()
         if self.draw.random() < 0.5:
             self.client.call("Manager", "AcceptClock")
+            self.oracle.now = to
         else:
             self.oracle.now = sure + self.draw.randrange(SUSPECT_JUMP * USEC)
             self.client.jump(self.oracle.now)

@@ -32,11 +32,8 @@ OF_MODEL = (
      "        pause->since = now;", "        pause->since = now + 1;"),
     ("whoever is reopened is not lifted", "daemon/loop/fire.c",
      "MIN(rung + lift, (int64_t)ladder->n_rungs - 1)", "MIN(rung, (int64_t)ladder->n_rungs - 1)"),
-    ("a clock that is not believed escalates", "daemon/runtime/due.c",
-     "        judge_clock(due);\n        if (due->suspect)\n                return;\n        due->retry_at = 0;",
-     "        judge_clock(due);\n        due->retry_at = 0;"),
-    ("what is reported later is told again", "daemon/loop/clocks.c",
-     "return step->quiet_until ? step->now : MAX(step->now, step->told_at);", "return step->now;"),
+    ("a clock that is not believed is asked", "daemon/base/clock.c",
+     "clock->suspect ? carried_on(clock) : wall_clock_reading(clock)", "wall_clock_reading(clock)"),
     ("other sub-centres' tickets can be moved", "daemon/loop/engine.c",
      "        if (actor_in_scope(call->actor, c->subcentre, c->dealer))\n                return 0;",
      "        if (actor_in_scope(call->actor, c->subcentre, c->dealer) || c->id)\n"

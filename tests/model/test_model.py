@@ -588,7 +588,7 @@ class Lives(stateful.RuleBasedStateMachine):
     @stateful.rule(accept=st.booleans(), hours=st.integers(0, 5))
     def right_year(self, accept, hours):
         """Somebody accepts it (what is far off is not worth accepting), or it comes back."""
-        if accept and self.world.now - self.before < 100 * DAY:
+        if accept and self.world.reading - self.before < 100 * DAY:
             self.root.call("Manager", "AcceptClock")
             self.world.believe(True)
         else:
@@ -607,6 +607,8 @@ class Lives(stateful.RuleBasedStateMachine):
         if world.suspect:
             now = self.before // USEC * USEC
         policy = self.policies[which] if which < len(POLICIES) else world.policy
+        if any(ticket.contradicts(policy) for ticket in world.open_tickets()):
+            policy = world.policy  # with the other it would not start
         self.service.configure(self.texts[self.policies.index(policy)])
         type(self).restarts += 1
         self.service.restart(now, kill=kill)

@@ -463,7 +463,7 @@ class World(model.Model):
         super().__init__(policy)
         for unit in units:
             self.company.create("Units", dict(unit))
-        self.now = self.seen = now
+        self.now = self.reading = now  # what is believed, and what the clock shows
         self.suspect, self.synchronised = False, True
         self.escalations = {}
         self.outbox = Outbox()
@@ -683,21 +683,22 @@ class World(model.Model):
             self.now = max(self.now, ticket.next + 1)
             self.fire(ticket)
             fired += 1
-        self.now = self.seen = until
+        self.now = self.reading = until
         return fired
 
     def jump(self, to):
-        self.now = to
-        self.believe(abs(to - self.seen) <= self.policy.suspect_jump * USEC or self.synchronised)
+        self.reading = to
+        self.believe(abs(to - self.now) <= self.policy.suspect_jump * USEC or self.synchronised)
 
     def believe(self, believed):
+        """Else time stands still."""
         self.suspect = not believed
         if believed:
-            self.seen = self.now
+            self.now = self.reading
 
     def restart(self, now):
         """Nothing is forgotten but what the clock was told."""
-        self.now = now
+        self.reading = now
         self.synchronised = True
         self.believe(True)
 

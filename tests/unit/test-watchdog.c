@@ -359,6 +359,30 @@ static void test_suspected_clock(void **state) {
         assert_true(pings(stage) > 0);
 }
 
+/* A machine that boots in another year, and knows no better. */
+static void test_suspected_from_the_start(void **state) {
+        Stage *stage = *state;
+        int64_t seen = stage->world.now, limit = SECONDS(stage->world.policy->suspect_jump);
+        WallClock clock = { .manual = true, .now = seen + DAYS(3650), .unsynchronised = true };
+
+        wall_clock_begin(&clock, 0, limit); /* nothing to compare it with */
+        assert_int_equal(wall_clock_now(&clock), seen + DAYS(3650));
+        wall_clock_begin(&clock, seen, limit);
+        assert_int_equal(wall_clock_now(&clock), seen);
+        turn_due(stage);
+        make_late(stage, 1);
+        stage->clock = clock;
+        due_rearm(stage->due);
+        turn_due(stage);
+        assert_true(due_health(stage->due).suspect);
+        stage->clock.now = seen + DAYS(1);
+        due_rearm(stage->due);
+        turn_due(stage);
+        assert_false(due_health(stage->due).suspect);
+        assert_int_equal(due_health(stage->due).lag, 0);
+        assert_int_equal(wall_clock_now(&stage->clock), seen + DAYS(1));
+}
+
 /* ---- the status line ------------------------------------------------------------------------ */
 
 static void test_ready(void **state) {
@@ -429,6 +453,7 @@ int main(void) {
                 WITH(test_full_disk),
                 WITH(test_failure_without_reason),
                 WITH(test_suspected_clock),
+                WITH(test_suspected_from_the_start),
                 WITHOUT(test_ready),
                 WITHOUT(test_at_most_once_a_second),
                 WITHOUT(test_extend),
