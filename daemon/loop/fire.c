@@ -60,7 +60,7 @@ int engine_raise_reopened(Step *step) {
                 .cause = CAUSE_REOPENED,
                 .role = (int)rung_recipient(target->timing.ladder, 0, step->item->lift),
                 .due_at = step->now,
-                .fired_at = step->now,
+                .fired_at = MAX(step->now, step->told_at),
         };
 
         return raise_event(step->engine, step->change, step->item, &e);

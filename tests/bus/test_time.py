@@ -466,6 +466,16 @@ class Deadlines(FreshServiceTest):
             ("2026-03-02 12:00", 0, 1), ("2026-03-02 13:00", 1, 1),
             ("2026-03-03 10:00", 0, 2), ("2026-03-03 11:00", 1, 2)])
 
+    def test_reopening_reported_later(self):
+        """Whoever hears of it hears when it is reported, and that this is late."""
+        ticket = self.ticket()
+        self.client.move("Resolve", ticket, result="answered")
+        self.until("2026-03-02 13:30")
+        self.client.move("Reopen", ticket, reopen_reason="other", at=at("2026-03-02 09:30"))
+        told = [e for e in self.client.escalations(ticket) if e["cause"] == "reopened"]
+        self.assertEqual([(shown(e["due_at"]), shown(e["fired_at"])) for e in told],
+                         [("2026-03-02 09:30", "2026-03-02 13:30")])
+
     def test_a_past_wait_is_over(self):
         """Of a wait that was over before anybody heard of it nothing is told twice."""
         ticket = self.ticket()

@@ -127,7 +127,7 @@ class Ticket(model.Ticket):
         getattr(self, f"do_{method}", lambda _step: None)(step)
         self.enter(at)
         if self.raised:
-            self.escalate("reopened", self.lift, 0, "reopened", self.role(1), at, at)
+            self.escalate("reopened", self.lift, 0, "reopened", self.role(1), at, max(at, now))
         self.tell(step, verb_of(method))
 
     def tell(self, step, verb):
