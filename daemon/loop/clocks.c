@@ -106,6 +106,16 @@ static bool is_retargeted(const Step *step, const Target *target, int which) {
                                     before->seconds[which] != target->seconds[which]);
 }
 
+/* Of a deadline that was just agreed on nobody is warned for an earlier time. 0, -ERANGE. */
+static int pass_warning(Clock *clock, const Timing *timing, int64_t now) {
+        int64_t level;
+        int r = clock_level_at(clock, timing, ladder_first_level(timing->ladder), 1, now, &level);
+
+        if (r == 0 && ladder_first_level(timing->ladder) == 0)
+                clock->level = clock->quiet = level;
+        return r;
+}
+
 /* By when whatever was due has happened: what is reported later comes after that, and history that
  * is taken over before. */
 static int64_t known_at(const Step *step) {
@@ -140,6 +150,9 @@ static int set_clock(Step *step, int which, const Target *target) {
         } else if (clock->fixed_at != fixed_at) {
                 judge_clock(step->item, clock, step->now);
                 restart_clock(clock, target, fixed_at); /* the same intervals, a new ladder */
+                r = pass_warning(clock, &target->timing, step->now);
+                if (r < 0)
+                        return r;
         } else if (is_retargeted(step, target, which)) {
                 judge_clock(step->item, clock, step->now);
                 moved = true;

@@ -476,6 +476,17 @@ class Deadlines(FreshServiceTest):
         self.assertEqual([(shown(e["due_at"]), shown(e["fired_at"])) for e in told],
                          [("2026-03-02 09:30", "2026-03-02 13:30")])
 
+    def test_a_late_promise(self):
+        """Nobody is warned of what was past when it was given."""
+        ticket = self.ticket()
+        self.until("2026-03-06 12:30")
+        self.client.move("Promise", ticket, promised_at=at("2026-03-06 16:00"))
+        self.until("2026-03-06 17:00")
+        told = [(e["cause"], shown(e["due_at"]), e.get("quiet", 0))
+                for e in self.client.escalations(ticket)
+                if e["clock"] == "resolve" and e["cycle"] == 2]
+        self.assertEqual(told, [("rung", "2026-03-06 16:00", 1)])
+
     def test_a_past_wait_is_over(self):
         """Of a wait that was over before anybody heard of it nothing is told twice."""
         ticket = self.ticket()

@@ -144,10 +144,12 @@ class Clock:
     def next_level(self):
         return max(self.level, self.policy.ladder.first_level)
 
-    def begin_again(self, fixed):
-        """A new deadline, over the same times."""
+    def begin_again(self, fixed, now):
+        """A new deadline, over the same times. A warning that would have come before it was agreed on does not."""
         self.cycle, self.fixed = self.cycle + 1, fixed
         self.level = self.told = self.quiet = self.last = 0
+        if self.policy.ladder.first_level == 0 and self.has_passed(0, now):
+            self.level = self.quiet = 1
 
     def count_by(self, policy, now):
         """What has happened does not happen again; when the last of it would now lie in the future, a new cycle
@@ -189,7 +191,7 @@ class Ticket:
             if not clock:
                 clock = Clock(name, self.policy, self.cycles[name] + 1, now, fixed)
             elif clock.fixed != fixed:
-                clock.begin_again(fixed)
+                clock.begin_again(fixed, now)
             was_paused = clock.paused()
             if self.state in pauses and not fixed:
                 if not was_paused:

@@ -194,6 +194,8 @@ class Ticket:
         elif clock.fixed != fixed:
             self.judge(clock, at)
             clock.restart(fixed, target)
+            if target.ladder.first_level() == 0 and clock.has_happened(target, 0, at):
+                clock.level = clock.quiet = 1
         elif clock.is_other(target):
             self.judge(clock, at)
         was_paused = clock.paused()
