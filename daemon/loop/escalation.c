@@ -238,6 +238,7 @@ static int notify_summary(Change *change, const Escalation *e) {
         n.count++;
         n.cause = MAX(n.cause, e->cause);
         n.level = MAX(n.level, e->level);
+        n.first_due = MIN(n.first_due, e->due_at);
         n.last_due = MAX(n.last_due, e->due_at);
         n.fired_at = e->fired_at;
         r = change_put(change, &notification_table, &n);

@@ -443,6 +443,7 @@ class Outbox:
             row["count"] += 1
             row["cause"] = max(row["cause"], e["cause"], key=CAUSES.index)
             row["level"] = max(row["level"], e["level"])
+            row["first_due"] = min(row["first_due"], e["due_at"])
             row["last_due"] = max(row["last_due"], e["due_at"])
             row["fired_at"] = e["fired_at"]
 

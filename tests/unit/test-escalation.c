@@ -224,6 +224,25 @@ static void test_downtime(void **state) {
         assert_clean(world);
 }
 
+/* A summary says when the first of all was due, in whichever order they come. */
+static void test_summary_of_any_order(void **state) {
+        World *world = *state;
+        uint64_t ids[] = { create(world, "normal"), create(world, "urgent") };
+        Key position = {};
+        Notification n;
+
+        world->now += DAYS(1);
+        for (size_t i = 0; i < ELEMENTS(ids); i++)
+                assert_int_equal(engine_settle(world->engine, world->store, KIND_TICKET, ids[i],
+                                               &(Call){ .now = world->now }),
+                                 0);
+        assert_int_equal(store_next(world->store, &notification_table, &position, &n), 0);
+        assert_string_equal(n.recipient, "BJ");
+        assert_int_equal(n.first_due, WORLD_BEGIN + MINUTES(30));
+        record_done(&notification_type, &n);
+        assert_clean(world);
+}
+
 /* ---- the outbox ----------------------------------------------------------------------------- */
 
 typedef struct Outbox {
@@ -511,9 +530,15 @@ static void test_check(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                IN_WORLD(test_ladder),      IN_WORLD(test_next_due), IN_WORLD(test_rung),
-                IN_WORLD(test_downtime),    IN_WORLD(test_outbox),   IN_WORLD(test_summaries),
-                IN_WORLD(test_acknowledge), IN_WORLD(test_check),
+                IN_WORLD(test_ladder),
+                IN_WORLD(test_next_due),
+                IN_WORLD(test_rung),
+                IN_WORLD(test_downtime),
+                IN_WORLD(test_outbox),
+                IN_WORLD(test_summaries),
+                IN_WORLD(test_acknowledge),
+                IN_WORLD(test_check),
+                IN_WORLD(test_summary_of_any_order),
         };
 
         return cmocka_run_group_tests_name("escalation", tests, NULL, NULL);
