@@ -454,6 +454,13 @@ const char *zone_name(const Zone *zone) {
         return zone->name;
 }
 
+void zone_put(const Zone *zone, Buffer *buffer) {
+        for (size_t i = 0; i < zone->n_changes; i++) {
+                buffer_put_u64(buffer, (uint64_t)zone->changes[i].at);
+                buffer_put_u32(buffer, (uint32_t)zone->changes[i].offset);
+        }
+}
+
 /* The index of the change that is in force. */
 static size_t zone_find(const Zone *zone, int64_t utc) {
         size_t low = 0, high = zone->n_changes;

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "base/buffer.h"
+
 typedef struct Zone Zone;
 
 /* Loads a zone by its IANA name ("Asia/Shanghai"; "UTC" needs no file). Directory: $TZDIR or
@@ -18,6 +20,8 @@ int zone_load(const char *name, Zone **ret);
 Zone *zone_free(Zone *zone);
 
 const char *zone_name(const Zone *zone);
+/* All that it knows, for a digest. */
+void zone_put(const Zone *zone, Buffer *buffer);
 
 /* Seconds east of UTC at an instant (seconds since the epoch). */
 int32_t zone_offset(const Zone *zone, int64_t utc);

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "aftersales/limits.h"
+#include "base/zone.h"
 
 static const Field version_fields[] = {
         COUNT(1, PolicyVersion, number, 0, .doc = "number of the policy"),
         TEXT(2, PolicyVersion, digest, 0, POLICY_DIGEST_SIZE,
              .doc = "SHA-256 of the configuration and its holiday files"),
         TEXT(3, PolicyVersion, timing, 0, POLICY_DIGEST_SIZE,
-             .doc = "SHA-256 of what it says about time"),
+             .doc = "SHA-256 of what it says about time, its zones' rules included"),
         TIME(4, PolicyVersion, since, 0, .doc = "when it came into force"),
         TEXT(5, PolicyVersion, by, 0, NAME_MAX_BYTES, .doc = "who brought it into force"),
         COUNT(6, PolicyVersion, timing_version, 0,
@@ -75,9 +76,18 @@ static void put_hours(Buffer *buffer, const DayHours *hours) {
         }
 }
 
-static void put_calendar(Buffer *buffer, const CalendarSpec *calendar) {
+DEFINE_CLEANUP(Zone *, zone_free);
+
+/* With what its zone says today: a later time zone database may count time otherwise. */
+static int put_calendar(Buffer *buffer, const CalendarSpec *calendar) {
+        _cleanup_(cleanup_zone_free) Zone *zone = NULL;
+        int r = zone_load(calendar->zone, &zone);
+
+        if (r < 0)
+                return r;
         put_text(buffer, calendar->name);
         put_text(buffer, calendar->zone);
+        zone_put(zone, buffer);
         for (size_t i = 0; i < ELEMENTS(calendar->week); i++)
                 put_hours(buffer, &calendar->week[i]);
         put_number(buffer, (int64_t)calendar->n_days);
@@ -85,6 +95,7 @@ static void put_calendar(Buffer *buffer, const CalendarSpec *calendar) {
                 put_number(buffer, calendar->days[i].day);
                 put_hours(buffer, &calendar->days[i].hours);
         }
+        return 0;
 }
 
 static void put_ladder(Buffer *buffer, const LadderSpec *ladder) {
@@ -114,9 +125,12 @@ static void put_target(Buffer *buffer, const TargetSpec *target) {
 int policy_timing(const Policy *policy, char ret[static POLICY_DIGEST_SIZE]) {
         _cleanup_(buffer_done) Buffer buffer = {};
         Digest digest;
+        int r = 0;
 
-        for (size_t i = 0; i < policy->n_calendars; i++)
-                put_calendar(&buffer, &policy->calendars[i]);
+        for (size_t i = 0; r == 0 && i < policy->n_calendars; i++)
+                r = put_calendar(&buffer, &policy->calendars[i]);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < policy->n_ladders; i++)
                 put_ladder(&buffer, &policy->ladders[i]);
         for (size_t i = 0; i < policy->n_targets; i++)
@@ -188,7 +202,7 @@ static int put_version(Change *change, const Policy *policy, const PolicyVersion
 
 int version_enter(Change *change, const Policy *policy, const char *by, int64_t now, bool any_open,
                   PolicyVersion *ret) {
-        char digest[POLICY_DIGEST_SIZE];
+        char digest[POLICY_DIGEST_SIZE], timing[POLICY_DIGEST_SIZE];
         PolicyVersion newest;
         int r = version_newest(change_store(change), &newest);
 
@@ -197,11 +211,13 @@ int version_enter(Change *change, const Policy *policy, const char *by, int64_t 
         if (r < 0)
                 return r;
         policy_digest(policy, digest);
-        if (STREQ(newest.digest, digest)) {
+        r = policy_timing(policy, timing);
+        if (r == 0 && STREQ(newest.digest, digest) && STREQ(newest.timing, timing)) {
                 *ret = newest;
                 return 0;
         }
-        r = put_version(change, policy, &newest, by, now, any_open, ret);
+        if (r == 0)
+                r = put_version(change, policy, &newest, by, now, any_open, ret);
         version_done(&newest);
         return r;
 }

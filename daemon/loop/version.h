@@ -2,7 +2,8 @@
 #pragma once
 
 /* Which policies have been in force, and since when: each start or reload with another
- * configuration adds a version. Cases remember the one that their clocks were computed by. */
+ * configuration, or other rules of its time zones, adds a version. Cases remember the one that
+ * their clocks were computed by. */
 
 #include "config/policy.h"
 #include "record/record.h"
@@ -12,7 +13,8 @@ typedef struct PolicyVersion {
         Record record;
         int64_t number; /* 1, 2, ... */
         char *digest;   /* of the configuration and its holiday files, hexadecimal */
-        char *timing;   /* digest of what it says about time: calendars, ladders, targets */
+        char *timing;   /* digest of what it says about time: calendars with their zones, ladders,
+                           targets */
         int64_t since;  /* when it came into force */
         char *by;       /* who brought it into force: "uid:0", or "daemon" at its start */
         /* The version since which time has been counted as by this one, and when that was: a change
@@ -26,7 +28,7 @@ extern const Table version_table;
 
 #define POLICY_DIGEST_SIZE 65 /* in hexadecimal */
 void policy_digest(const Policy *policy, char ret[static POLICY_DIGEST_SIZE]);
-/* Two policies with the same one count time alike. 0 or -ENOMEM. */
+/* Two policies with the same one count time alike. 0, or as zone_load() or -ENOMEM. */
 int policy_timing(const Policy *policy, char ret[static POLICY_DIGEST_SIZE]);
 
 /* The newest one, to free with version_done(). -ENOENT: there is none. */

@@ -3,10 +3,16 @@
 day, 09:00 to 17:00, Monday to Friday; 2026-03-02 is a Monday, Thursday 2026-03-12 a holiday,
 Saturday 2026-03-14 a working day instead."""
 
+import os
+import pathlib
 import re
+import shutil
+import tempfile
 import unittest
+import unittest.mock
 
-from harness import DAY, FreshServiceTest, HOUR, ServiceTest, USEC, at, shown, variants
+from harness import (DAY, FreshServiceTest, HOUR, ServiceTest, USEC, at, shown, variants,
+                     wait_for)
 from test_transitions import PATHS
 
 MINUTE = HOUR // 60
@@ -498,6 +504,34 @@ class Deadlines(FreshServiceTest):
             ("2026-03-02 12:00", 0, 1), ("2026-03-02 13:00", 1, 1)])
         self.until("2026-03-02 15:16")
         self.assertEqual(self.response(ticket)[2:], [("2026-03-02 15:15", 2, 2)])
+
+
+class ZoneData(FreshServiceTest):
+    def setUp(self):
+        self.zones = tempfile.TemporaryDirectory(prefix="aftersales-zones-")
+        self.addCleanup(self.zones.cleanup)
+        (pathlib.Path(self.zones.name) / "Asia").mkdir()
+        self.use("Shanghai")
+        patched = unittest.mock.patch.dict(os.environ, TZDIR=self.zones.name)
+        patched.start()
+        self.addCleanup(patched.stop)
+        super().setUp()
+
+    def use(self, name):
+        """Its rules hold where those of Shanghai held."""
+        shutil.copy(f"/usr/share/zoneinfo/Asia/{name}", f"{self.zones.name}/Asia/Shanghai")
+
+    def test_other_rules(self):
+        """Open tickets are computed by them after a restart, as by another policy."""
+        ticket = self.ticket()
+        self.assertEqual(self.deadline(ticket, "response"), "2026-03-02 13:00")
+        policy = self.client.get(ticket)["policy"]
+        self.service.restart(at("2026-03-02 09:10"))
+        self.assertEqual(self.client.get(ticket)["policy"], policy)
+        self.use("Tokyo")  # where the working day ends an hour earlier
+        self.service.restart(at("2026-03-02 16:10"))
+        wait_for(lambda: self.client.get(ticket)["policy"] > policy, "other times")
+        self.assertEqual(self.deadline(ticket, "resolve"), "2026-03-04 09:00")
 
 
 # Transition, state before: what it does to the clocks that there are.
