@@ -209,21 +209,27 @@ static int notify_single(Change *change, const Escalation *e) {
         return r < 0 ? r : change_put(change, &notification_table, &n);
 }
 
-static int find_summary(Change *change, const char *recipient, Notification *ret) {
-        Key prefix = {}, position = {}, key;
+/* The next one under the prefix that is intact; damage is passed over, the store tells of it. */
+static int next_gathering(Store *store, const Key *prefix, Key *position, Notification *ret) {
+        Key key;
         int r;
 
-        key_text(&prefix, recipient);
-        r = store_index_next(change_store(change), &index_notification_recipient, &prefix,
-                             &position, &key);
-        return r < 0 ? r : change_get(change, &notification_table, &key, ret);
+        do {
+                r = store_index_next(store, &index_notification_recipient, prefix, position, &key);
+                if (r < 0)
+                        return r;
+                r = store_get(store, &notification_table, &key, ret);
+        } while (r == -EBADMSG || r == -ENOENT);
+        return r;
 }
 
 static int notify_summary(Change *change, const Escalation *e) {
+        Key prefix = {}, position = {};
         Notification n;
         int r;
 
-        r = find_summary(change, e->recipient, &n);
+        key_text(&prefix, e->recipient);
+        r = next_gathering(change_store(change), &prefix, &position, &n);
         if (r == -ENOENT) {
                 n = (Notification){ .state = NOTIFICATION_GATHERING,
                                     .kind = e->kind,
@@ -299,27 +305,26 @@ int escalation_acknowledge(Change *change, uint64_t id, uint64_t revision, const
 }
 
 bool notification_is_gathering(Store *store) {
-        Key prefix = {}, position = {}, key;
+        Key prefix = {}, position = {};
+        Notification n;
 
-        return store_index_next(store, &index_notification_recipient, &prefix, &position, &key) ==
-               0;
+        if (next_gathering(store, &prefix, &position, &n) < 0)
+                return false;
+        record_done(&notification_type, &n);
+        return true;
 }
 
 int notification_release(Change *change, size_t limit, size_t *ret) {
-        Key prefix = {}, position = {}, key;
+        Key prefix = {}, position = {};
         size_t n_released = 0;
         int r = 0;
 
         while (n_released < limit) {
                 Notification n;
 
-                r = store_index_next(change_store(change), &index_notification_recipient, &prefix,
-                                     &position, &key);
+                r = next_gathering(change_store(change), &prefix, &position, &n);
                 if (r < 0)
                         break;
-                r = change_get(change, &notification_table, &key, &n);
-                if (r < 0)
-                        return r;
                 n.state = NOTIFICATION_READY;
                 r = change_put(change, &notification_table, &n);
                 record_done(&notification_type, &n);
@@ -336,15 +341,15 @@ int notification_release(Change *change, size_t limit, size_t *ret) {
 /* The lowest numbers that were offered, in order. */
 typedef struct Oldest {
         uint64_t ids[NOTIFICATIONS_TAKE_MAX];
-        size_t n, limit;
+        size_t n;
 } Oldest;
 
 static void oldest_offer(Oldest *oldest, uint64_t id) {
         size_t i = oldest->n;
 
-        if (i == oldest->limit && oldest->ids[i - 1] < id)
+        if (i == NOTIFICATIONS_TAKE_MAX && oldest->ids[i - 1] < id)
                 return;
-        if (i < oldest->limit)
+        if (i < NOTIFICATIONS_TAKE_MAX)
                 oldest->n++;
         else
                 i--;
@@ -382,7 +387,7 @@ static int find_oldest(Store *store, int64_t now, Oldest *ret) {
                 oldest_offer(ret, load_be64(key.bytes));
                 if (leased_until > 0)
                         lapsed++;
-                else if (++never == ret->limit)
+                else if (++never == NOTIFICATIONS_TAKE_MAX)
                         position = end_of_lease(0);
         }
         return r == -ENOENT ? 0 : r;
@@ -390,17 +395,21 @@ static int find_oldest(Store *store, int64_t now, Oldest *ret) {
 
 int notification_take(Change *change, int64_t now, int64_t until, size_t limit,
                       NotificationTaken taken, void *userdata) {
-        Oldest oldest = { .limit =
-                                  limit < NOTIFICATIONS_TAKE_MAX ? limit : NOTIFICATIONS_TAKE_MAX };
+        Oldest oldest = {};
         int r = find_oldest(change_store(change), now, &oldest);
 
-        for (size_t i = 0; r == 0 && i < oldest.n; i++) {
+        for (size_t i = 0; r == 0 && limit > 0 && i < oldest.n; i++) {
                 Key key = key_of_id(oldest.ids[i]);
                 Notification n;
 
                 r = change_get(change, &notification_table, &key, &n);
+                if (r == -EBADMSG) { /* which the store tells; those behind it do not wait */
+                        r = 0;
+                        continue;
+                }
                 if (r < 0)
                         break;
+                limit--;
                 n.leased_until = until;
                 n.attempts++;
                 r = change_put(change, &notification_table, &n);

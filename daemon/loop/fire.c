@@ -54,13 +54,14 @@ static int raise_event(const Engine *engine, Change *change, const Case *c, Esca
 
 int engine_raise_reopened(Step *step) {
         const Target *target = engine_target(step->engine, step->kind, step->item);
+        int64_t told_at = MAX(step->now, step->told_at);
         Escalation e = {
                 .clock = (char *)REOPENED_CLOCK,
                 .cycle = step->item->lift,
                 .cause = CAUSE_REOPENED,
                 .role = (int)rung_recipient(target->timing.ladder, 0, step->item->lift),
                 .due_at = step->now,
-                .fired_at = MAX(step->now, step->told_at),
+                .fired_at = told_at,
         };
 
         return raise_event(step->engine, step->change, step->item, &e);

@@ -10,6 +10,7 @@ import errno
 import os
 import random
 import struct
+import time
 import unittest
 
 from support import HOUR, START, FaultTest, can_inject, create_message, policy
@@ -363,6 +364,44 @@ class Damaged(Files):
         harness.wait_for(lambda: self.client.escalations(whole), "what is due behind them")
         # Late, so in a summary, which comes when nothing else is left to be done.
         harness.wait_for(lambda: self.client.call("Notifications", "Take", "uu", 100, 60), "it")
+
+    def take(self, limit=100):
+        return [row["recipient"] for row in
+                self.client.call("Notifications", "Take", "uu", limit, 60)]
+
+    def test_damaged_notifications(self):
+        """Those behind them are handed out."""
+        self.make_store(2)
+        self.client.advance(self.now + 4 * HOUR + 1)
+        self.damage(b"\x03\x02BJ", b"\x03\x02BX")
+        self.assertEqual(self.take(1), ["BIZ"])
+        self.assertEqual(self.take(), ["BIZ"])
+
+    def test_a_damaged_summary(self):
+        """The others are released, and the next one of the same recipient is."""
+        self.make_store(1)
+        reopened = [2, 3, 4]
+        for region in "110105", "310105", "110105":
+            ticket = self.ticket(type="consultation", region=region)
+            self.client.move("Resolve", ticket, result="answered")
+        self.now += HOUR
+        self.client.advance(self.now)
+        # What is late gathers, and is not released as long as the clock is suspected.
+        self.client.call("Clock", "SetSynchronised", "b", False)
+        self.client.jump(self.now + 40 * 24 * HOUR)
+        reopen = {"reopen_reason": "other", "at": self.now - HOUR // 2}
+        for ticket in reopened[:2]:
+            self.client.move("Reopen", ticket, **reopen)
+        self.damage(b"\x03\x02BJ", b"\x03\x02BX")
+        self.assertEqual(harness.wait_for(self.take, "that of Shanghai"), ["SH"])
+        self.client.move("Reopen", reopened[2], **reopen)
+        self.assertEqual(harness.wait_for(self.take, "that of Beijing"), ["BJ"])
+        with open(f"/proc/{self.service.daemon.pid}/stat", encoding="ascii") as file:
+            first = file.read().split()
+        time.sleep(1)
+        with open(f"/proc/{self.service.daemon.pid}/stat", encoding="ascii") as file:
+            last = file.read().split()
+        self.assertLess(int(last[13]) - int(first[13]), 50, "ticks in a second without work")
 
     def test_a_damaged_index_entry(self):
         """The case that it is of cannot be moved; all others can, also in one batch with it."""
