@@ -278,6 +278,7 @@ static void fail_nothing(Trial *trial) {
         trial->disk.fail_at = 0;
 }
 
+/* A thread would meet a medium that fails for good at some moment, also while something is read. */
 static void plan_failure(Trial *trial) {
         int error = rng_one_in(&trial->rng, 2) ? -ENOSPC : -EIO;
         unsigned nth = 1 + (unsigned)rng_below(&trial->rng, 12);
@@ -293,10 +294,11 @@ static void plan_failure(Trial *trial) {
                 memory_disk_fail(disk, MEMORY_COMMIT, 1, error);
                 break;
         case 2:
-                memory_disk_fail(disk, MEMORY_BESIDE, 1, error);
+                memory_disk_fail(disk, MEMORY_BESIDE, 1, THREADS ? -ENOSPC : error);
                 break;
         case 3:
-                memory_disk_fail(disk, MEMORY_TOLD, 1, -EIO);
+                if (!THREADS)
+                        memory_disk_fail(disk, MEMORY_TOLD, 1, -EIO);
                 break;
         case 4: /* no room here nor there */
                 memory_disk_fail(disk, MEMORY_COMMIT, 1, -ENOSPC);
