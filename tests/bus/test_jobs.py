@@ -57,7 +57,8 @@ class Kept(harness.FreshServiceTest):
             job, problems, rejects = import_file(self.client, "fault", file)
             self.assertEqual((job["refused"], len(problems)), (290, 290))
             self.assertGreater(len(rejects), FILE_BYTES - 70000)
-            self.assertLessEqual(self.memory(), KEPT_BYTES)
+            # It is told that one has ended before another one goes.
+            harness.wait_for(lambda: self.memory() <= KEPT_BYTES, "what is kept to be bounded")
         self.assertGreaterEqual(len(self.ids(self.client)), KEPT_BYTES // FILE_BYTES - 1)
 
 
