@@ -330,7 +330,7 @@ bench: packages
 	$(Q)BUILD=$(BUILD) BENCH_DIR=$(BENCH_DIR) SIZE=$(SIZE) SMALL=$(SMALL) STORM=$(STORM) ROUNDS=$(ROUNDS) \
 	  $(PYTHON) tests/bench/run.py $(SECTIONS)
 figures:
-	$(Q)$(PYTHON) tests/bench/report.py $(BENCH_DIR)/report.json >docs/figures.md
+	$(Q)$(PYTHON) tests/bench/report.py $(BENCH_DIR)/report-*.json >docs/figures.md
 
 # What is installed: mode, source, destination. A source *.in has its @paths@ filled in. Man pages and completions
 # are whatever there is.

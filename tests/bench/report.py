@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report of a run: rows of figures as text, as JSON, and as the table in the documentation.
 
-    report.py REPORT.json       writes that table to standard output
+    report.py REPORT.json ...   writes those tables to standard output
 """
 
 import json
@@ -96,11 +96,10 @@ class Report:
 
 
 def table(data):
-    """Markdown."""
+    """Markdown, of a run with so many tickets."""
     settings = ", ".join(f"{k} {v}" for k, v in data["settings"].items())
     busy = max(data["busy_elsewhere"].values(), default=0)
-    lines = ["# Figures", "",
-             "Written by `make figures` from the last run of `make bench`; performance.md tells how to read them.", "",
+    lines = [f"## {data['settings']['size']:,} tickets", "",
              f"{data['date']}, revision {data['revision']}, {data['machine']}. {settings}. "
              f"Others used at most {busy:.0%} of the processors before a section.", "",
              "| # | what | figure | against | ratio | goal |", "| --- | --- | --- | --- | --- | --- |"]
@@ -113,5 +112,13 @@ def table(data):
     return "\n".join(lines)
 
 
+def main(paths):
+    reports = [json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in paths]
+    print("# Figures\n\nWritten by `make figures` from the last run of `make bench` with each size; "
+          "performance.md tells how to read them.")
+    for data in sorted(reports, key=lambda data: data["settings"]["size"]):
+        print("\n" + table(data))
+
+
 if __name__ == "__main__":
-    print(table(json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))))
+    main(sys.argv[1:])

@@ -5,7 +5,7 @@
     run.py [SECTION ...]        all of them unless given
 
 In the environment: SIZE (tickets in the store), SMALL (those of a small one), STORM (tickets of a storm), ROUNDS,
-BENCH_DIR (where bases and report.json are kept)."""
+BENCH_DIR (where bases and report-SIZE.json are kept)."""
 
 import os
 import pathlib
@@ -29,7 +29,7 @@ def main():
     unknown = [name for name in names if name not in sections.SECTIONS]
     if unknown:
         sys.exit(f"run.py: no section {unknown[0]}; there are {', '.join(sections.SECTIONS)}")
-    report = Report(directory / "report.json", settings)
+    report = Report(directory / f"report-{size}.json", settings)
     for name in names:
         report.section(name)
         sections.SECTIONS[name](sections.Bench(directory, report, **settings))
