@@ -22,8 +22,10 @@ static int open_beside(OutFile *file, const struct stat *before) {
         }
         file->fd = mkostemp(file->temporary, O_CLOEXEC);
         if (file->fd < 0) {
-                free(TAKE_PTR(file->temporary));
-                return -errno;
+                int r = -errno;
+
+                free(TAKE_PTR(file->temporary)); /* there is none */
+                return r;
         }
         return before && fchmod(file->fd, before->st_mode & MODE_BITS) < 0 ? -errno : 0;
 }
