@@ -7,6 +7,7 @@
 
 #include "aftersales/kinds.h"
 #include "aftersales/limits.h"
+#include "base/text.h"
 #include "loop/case.h"
 
 static const char *const cause_name[] = {
@@ -180,16 +181,6 @@ const Table notification_table = {
                                            NULL },
 };
 
-static int set_text(char **text, const char *value) {
-        char *copy = strdup(value);
-
-        if (!copy)
-                return -ENOMEM;
-        free(*text);
-        *text = copy;
-        return 0;
-}
-
 static int notify_single(Change *change, const Escalation *e) {
         Notification n = {
                 .state = NOTIFICATION_READY,
@@ -237,7 +228,7 @@ static int notify_summary(Change *change, const Escalation *e) {
                                     .first_due = e->due_at };
                 r = change_number(change, &notification_table, &n.id);
                 if (r == 0)
-                        r = set_text(&n.recipient, e->recipient);
+                        r = text_set(&n.recipient, e->recipient);
         }
         if (r < 0)
                 return r;
@@ -293,7 +284,7 @@ int escalation_acknowledge(Change *change, uint64_t id, uint64_t revision, const
         else {
                 e.acknowledged_at = now;
                 e.revision++;
-                r = set_text(&e.acknowledged_by, actor->name);
+                r = text_set(&e.acknowledged_by, actor->name);
                 if (r == 0)
                         r = change_put(change, &escalation_table, &e);
         }
