@@ -70,15 +70,7 @@ int bus_new_signal(Bus *bus, const char *name, const char *interface, const char
         return r < 0 || peer ? r : sd_bus_message_set_destination(*ret, name);
 }
 
-static void note_sender(Bus *bus, sd_bus_message *m) {
-        const char *name = sd_bus_message_get_sender(m);
-
-        if (name && sd_bus_message_get_bus(m) == bus->bus) /* past it, nobody vouches for it */
-                backlog_note(bus->backlog, name, identities_credentials(bus->identities, name));
-}
-
 static void answer(Bus *bus, const BusInterface *again, sd_bus_message *m, sd_bus_message *reply) {
-        note_sender(bus, m);
         if (!store_is_pending(bus->options.store)) {
                 send_now(bus, reply);
                 return;
@@ -346,15 +338,17 @@ static void lose_connection(void *userdata, sd_bus *connection, int r) {
                 direct_hang_up(bus->direct, connection);
 }
 
-/* Much is answered by sd-bus itself and never comes to a handler, but weighs on the bus as well. */
+/* Each call has an answer that weighs on the bus, also those that sd-bus answers by itself and that
+ * never come to a handler. */
 static int on_any(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         Bus *bus = userdata;
+        const char *name = sd_bus_message_get_sender(m);
 
-        if (!sd_bus_message_is_method_call(m, NULL, NULL))
+        if (!name || !sd_bus_message_is_method_call(m, NULL, NULL))
                 return 0;
-        if (backlog_is_deaf(bus->backlog, sd_bus_message_get_sender(m)))
+        if (backlog_is_deaf(bus->backlog, name))
                 return 1;
-        note_sender(bus, m);
+        backlog_note(bus->backlog, name, identities_credentials(bus->identities, name));
         return 0;
 }
 
