@@ -18,6 +18,13 @@ import sys
 import time
 
 TAIL = 60  # lines shown of a suite that failed
+AGAIN = 8  # lines told again at the end, which may be all that is kept of a run
+
+# What a test that failed is called, and what it said of it.
+FAILURE = re.compile(r"(FAIL|ERROR): |[\w.]*(Error|Exception|Expired|Failed)\b: |\[  (ERROR   \] --- |FAILED  \] )"
+                     r"|==\d+==ERROR|.*runtime error: ")
+
+told_again = []
 
 
 def count(output, status):
@@ -51,6 +58,8 @@ def report(name, counts, seconds, output):
     text = [f"  {name:<34} {passed:6} passed {failed:4} failed {skipped:4} skipped {seconds:7.1f} s"]
     if failed:
         text += ["    | " + line for line in lines[-TAIL:]]
+        told_again.append(f"failed: {name}")
+        told_again.extend("    | " + line for line in [line for line in lines if FAILURE.match(line)][-AGAIN:])
     else:
         text += ["    " + line for line in lines
                  if re.match(r"(skipped: |figure: |compared \d|replay-\w+: )", line) or "skipped '" in line]
@@ -77,6 +86,7 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(1 if alone else jobs) as pool:
             results += pool.map(run, suites)
     passed, failed, skipped = map(sum, zip(*results))
+    print("\n".join(told_again) + "\n" if told_again else "", end="")
     print(f"{time.monotonic() - began:.0f} s with {jobs} suites at a time")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or not passed else 0
