@@ -27,7 +27,7 @@ struct Helper {
         sd_event_source *io, *child;
         char line[HELPER_LINE_MAX];
         size_t n_line;
-        bool silent; /* its output has come to its end */
+        bool silent; /* all that it has said was heard */
         int status;
 };
 
@@ -51,18 +51,21 @@ static void finish_if_over(Helper *helper) {
                 helper->options.on_end(helper->options.userdata, helper->status);
 }
 
+/* All that a helper has said is in the pipe once it has ended: who else holds the other end, such
+ * as a process of its own that is stuck, is not waited for. */
 static void read_output(void *userdata) {
         Helper *helper = userdata;
         char chunk[CHUNK];
         ssize_t n = read(helper->fd, chunk, sizeof(chunk));
+        bool more = n > 0 || (n < 0 && (errno == EINTR || (errno == EAGAIN && helper->pid > 0)));
 
         if (n > 0)
                 take_output(helper, chunk, (size_t)n);
-        if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
-                sd_event_source_set_enabled(helper->io, SD_EVENT_ONESHOT);
-                return;
-        }
-        helper->silent = true;
+        sd_event_source_set_enabled(helper->io,
+                                    more && helper->pid > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        if (more && helper->pid == 0)
+                background_wake(helper->reading);
+        helper->silent = !more;
         finish_if_over(helper);
 }
 
@@ -79,6 +82,8 @@ static int on_child(sd_event_source *source _unused_, const siginfo_t *info, voi
 
         helper->pid = 0;
         helper->status = info->si_code == CLD_EXITED ? info->si_status : -info->si_status;
+        if (!helper->silent)
+                background_wake(helper->reading);
         finish_if_over(helper);
         return 0;
 }

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -145,6 +146,22 @@ static void test_stop(void **state _unused_) {
         end(&heard);
 }
 
+/* Who else holds the other end of its output is not waited for; what it has said itself is heard,
+ * in more than one piece. */
+static void test_a_child_outlives_it(void **state _unused_) {
+        Heard heard;
+        long child;
+
+        begin(&heard, "sleep 600 & echo $!; yes x | head -n 9000; exit 5", NULL);
+        listen_until_end(&heard);
+        child = strtol(heard.text, NULL, 10);
+        assert_true(child > 1);
+        assert_int_equal(kill((pid_t)child, SIGKILL), 0);
+        assert_int_equal(heard.n_lines, 9001);
+        assert_int_equal(heard.status, 5);
+        end(&heard);
+}
+
 static void test_freed_at_its_end(void **state _unused_) {
         Heard heard;
 
@@ -183,6 +200,7 @@ int main(void) {
                 cmocka_unit_test(test_input),
                 cmocka_unit_test(test_environment_and_descriptors),
                 cmocka_unit_test(test_stop),
+                cmocka_unit_test(test_a_child_outlives_it),
                 cmocka_unit_test(test_freed_at_its_end),
                 cmocka_unit_test(test_freed_while_it_runs),
                 cmocka_unit_test(test_program_missing),
