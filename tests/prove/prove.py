@@ -5,7 +5,7 @@
     prove.py run [MINUTES]   goes on with what has had the least time and is not at its goal
     prove.py report          what was shown so far, as docs/proof.md has it
 
-What measures how long others wait runs alone, and first; of all else there are as many pieces at a
+What measures how long others wait runs alone, and first, for a quarter of the time; of all else there are as many pieces at a
 time as there are processors. Every piece that draws lots has another seed, so that no work is done twice; what a piece has shown is kept in
 build/prove and counts as long as what it is about (its paths in the sources) has not changed. A
 piece that fails ends the run: its output is kept beside.
@@ -27,6 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build/prove"
 PYTHON = "/usr/bin/python3"
 PIECE_LIMIT = 3600  # seconds
+ALONE_SHARE = 0.25  # of the time, for what runs alone
 
 STORE = ("daemon/store", "daemon/record", "daemon/base", "include", "tests/crash")
 DAEMON = ("daemon", "include", "conf", "tests/bus")  # which has what starts it
@@ -236,9 +237,10 @@ class Run:
 
 def run(minutes):
     KEPT.mkdir(parents=True, exist_ok=True)
-    end = time.monotonic() + minutes * 60
+    began = time.monotonic()
     alone, others = ([proof for proof in PROOFS if proof.alone == wanted] for wanted in (True, False))
-    return 0 if Run(alone, end).run(1) and Run(others, end).run(os.cpu_count()) else 1
+    return 0 if (Run(alone, began + minutes * 60 * ALONE_SHARE).run(1) and
+                 Run(others, began + minutes * 60).run(os.cpu_count())) else 1
 
 
 # ---- the report ----
