@@ -249,7 +249,7 @@ class Kill(FaultTest):
     def setUp(self):
         print(f"SEED={SEED}", flush=True)
         self.rng = random.Random(SEED)
-        self.open()
+        self.open(map_size="16GiB")  # as many kills as are asked for
         self.kills = 0
 
     def kill_after(self, seconds):
