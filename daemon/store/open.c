@@ -223,19 +223,29 @@ static int refuse_open(Refusal *why, int r) {
         return r;
 }
 
+/* What a store that is not to be would have owned. */
+static void free_given(const StoreOptions *options) {
+        if (options->kv)
+                options->kv->ops->free(options->kv);
+        if (options->wal)
+                options->wal->ops->free(options->wal);
+}
+
 static int open_once(const StoreOptions *options, Store **ret, Refusal *why) {
         Store *store = calloc(1, sizeof(*store));
         int r;
 
-        if (!store)
-                return -ENOMEM;
+        why->code = 0;
+        if (!store) {
+                free_given(options);
+                return refuse_open(why, -ENOMEM);
+        }
         store->options = *options;
         store->site = options->site;
         store->schema = STORE_SCHEMA_VERSION;
         store->old = options->old;
         store->journal_keep = options->journal_keep;
         add_tables(store, options->tables);
-        why->code = 0;
         r = open_all(store, options, why);
         if (r < 0) {
                 store_free(store);
