@@ -80,7 +80,7 @@ PROOFS = (
           unittest("crash", "-p test_programs.py", "SEED={seed}", "STATES=0"),
           r"(\d+) of them judged, 0 at fault", DAEMON + ("tests/crash",)),
     Proof("SIGKILL under load", "P2", 10_000, "kills",
-          unittest("faults", "-p test_kill.py -k under_load", "SEED={seed}", "KILLS=500"),
+          unittest("faults", "-p test_kill.py -k under_load", "SEED={seed}", "KILLS=150"),
           r"(\d+) kills under load", FAULTS,
           r"(?P<acknowledged>\d+) acknowledged changes, (?P<lost>\d+) lost; (?P<unknown>\d+) calls of unknown outcome"),
     Proof("SIGKILL under the unit", "P2", 100, "kills",
