@@ -444,6 +444,8 @@ int app_run(const AppOptions *options) {
         if (r > 0) /* sd-bus ends the loop so */
                 log_error(
                         "the connection to the bus is lost; ending, so that a restart gets a new one");
+        else if (r < 0)
+                log_error("cannot go on (%s); ending in good order", strerror(-r));
         if (finish(&app) < 0 || r != 0)
                 return EXIT_FAILURE;
         log_info("ended");

@@ -81,6 +81,8 @@ DIRECT_CALLER = ("caller", "direct")
 LOADER_GAVE_UP = 127  # an exit status
 KNOWN_ABORTS = (r"nss_database\.c:\d+: nss_database_reload_1: Assertion",
                 r"libc\.so\.6\(__nss_database_get",
+                # An assertion that has no memory for its own text.
+                r"(?s)libc\.so\.6\(__nss_\w+_lookup2.*\nUnexpected error\.",
                 r"FATAL: error reading .*fips_enabled' in libgcrypt",
                 r"Fatal error: Cannot allocate memory",
                 r"cannot allocate memory for thread-local data: ABORT")
