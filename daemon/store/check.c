@@ -7,6 +7,7 @@
 #include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "record/codec.h"
@@ -143,6 +144,24 @@ static int check_record(Checking *check, const Table *table, const Key *key, Sli
         return r;
 }
 
+/* Whoever looks for a key goes another way than a walk does: down from the root, by the keys that
+ * stand in between. */
+static int check_found(Checking *check, const char *where, unsigned db, const Key *key,
+                       Slice value) {
+        char text[2 * KEY_MAX + 1];
+        Slice found;
+        int r = check->store->kv->ops->get(check->store->kv, db, key_slice(key), &found);
+
+        if (r == -ENOENT || r == -EBADMSG ||
+            (r == 0 &&
+             (found.size != value.size || memcmp(found.data, value.data, value.size) != 0))) {
+                fault(check, "%s %s: it is not found by its key", where,
+                      key_text_of(key_slice(key), text));
+                return 0;
+        }
+        return r;
+}
+
 /* A number that is taken must never be given out again. */
 static void check_number(Checking *check, const Table *table, const Key *last) {
         uint64_t next = check->store->now.next[table_position(check->store, table)];
@@ -185,6 +204,8 @@ static int check_table(Checking *check, const Table *table) {
                 position = key_from(key);
                 at = key_slice(&position);
                 r = check_record(check, table, &position, value, record);
+                if (r == 0)
+                        r = check_found(check, table->name, db, &position, value);
                 if (r < 0)
                         return r;
                 found++;
@@ -238,6 +259,9 @@ static int check_tallies(Checking *check) {
                         fault_of_tally(check, key, stored, found ? (*found)->count : 0);
                 position = key_from(key);
                 at = key_slice(&position);
+                r = check_found(check, "tally", DB_TALLY, &position, value);
+                if (r < 0)
+                        return r;
                 n++;
         }
         if (r == -EBADMSG)
@@ -276,6 +300,19 @@ static void check_gap(Checking *check, const JournalWalk *walk, uint64_t sequenc
                 fault_of_missing(check, wanted, sequence - 1);
 }
 
+/* As check_found(): who follows the changes names their numbers. */
+static int check_named(Checking *check, uint64_t sequence, const JournalRecord *record) {
+        JournalRecord named;
+        int r = store_journal_get(check->store, sequence, &named);
+
+        if (r == -ENOENT || r == -EBADMSG ||
+            (r == 0 && memcmp(named.hash.bytes, record->hash.bytes, DIGEST_SIZE) != 0)) {
+                fault(check, "journal: record %" PRIu64 " is not found by its number", sequence);
+                return 0;
+        }
+        return r;
+}
+
 static int check_next_record(Checking *check, JournalWalk *walk) {
         uint64_t sequence = MAX(walk->sequence, check->store->now.head.first - 1);
         JournalRecord record;
@@ -294,8 +331,12 @@ static int check_next_record(Checking *check, JournalWalk *walk) {
                 fault(check, "journal: record %" PRIu64 " is damaged or out of the chain",
                       sequence);
         walk->chained = r == 0;
-        if (r == 0)
+        if (r == 0) {
                 walk->hash = record.hash;
+                r = check_named(check, sequence, &record);
+                if (r < 0)
+                        return r;
+        }
         walk->sequence = sequence;
         walk->found++;
         check->records++;
