@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "aftersales/kinds.h"
 #include "aftersales/limits.h"
 #include "json.h"
 #include "times.h"
@@ -128,10 +129,18 @@ static char *show_bytes(int64_t bytes) {
 
 static char *show_id(const Output *output, const Field *field, uint64_t id, json_object *row) {
         const char *kind = text_of(json_object_object_get(row, "kind"));
+        const char *cause = text_of(json_object_object_get(row, "cause"));
         char letter = output->letter, buffer[ID_SIZE], *text;
 
+        /* What it is the number of: named beside it, or by the field itself. */
         if (STREQ(field->name, "case_id") && kind)
                 letter = kind_letter(kind);
+        else if (STREQ(field->name, "cause_id") && cause)
+                letter = kind_letter(cause);
+        else if (kind_letter(field->name))
+                letter = kind_letter(field->name);
+        else if (STREQ(field->name, "shipment"))
+                letter = LETTER_SHIPMENT;
         if (letter)
                 return strdup(id_show(id, letter, buffer));
         return asprintf(&text, "%" PRIu64, id) < 0 ? NULL : text;

@@ -23,6 +23,14 @@ void store_be64(uint8_t *p, uint64_t value) {
         memcpy(p, &value, sizeof(value));
 }
 
+uint32_t load_be32(const uint8_t *p) {
+        uint32_t value = 0;
+
+        for (int i = 0; i < 4; i++)
+                value = value << 8 | p[i];
+        return value;
+}
+
 uint64_t load_be64(const uint8_t *p) {
         uint64_t value;
 

@@ -65,7 +65,7 @@ struct BusInterface {
         const BusMethod *methods; /* ended by an empty one */
         const BusSignal *signals; /* likewise, or NULL */
         const Kind *kind;         /* of an interface of cases: its transitions are methods too */
-        const Register *reg;      /* of an interface of master data */
+        const Register *reg;      /* of an interface of master data or entries */
         bool manual_clock;        /* only offered with a manual clock */
         const char *doc;
 };
@@ -156,8 +156,8 @@ int bus_failure(int r, const char *interface, const char *member, Refusal *refus
 #define MEMBER_SIZE 64
 void member_from_name(const char *name, char ret[static MEMBER_SIZE]);
 
-/* Methods that interfaces of cases and of master data have in common. */
-extern const BusMethod case_methods[], master_methods[];
+/* Methods that interfaces of cases, of master data and of entries have in common. */
+extern const BusMethod case_methods[], master_methods[], entry_methods[];
 extern const BusSignal case_signals[];
 int bus_case_move(BusCall *call, const Transition *transition);
 

@@ -10,8 +10,8 @@
 #define GIVEN               (FIELD_SETTABLE | FIELD_UPDATABLE)
 #define WARRANTY_MONTHS_MAX 600
 
-static const char *const origin_name[] = { NULL, "own", "oem" };
-static const EnumNames origin_names = { origin_name, ELEMENTS(origin_name) };
+static const char *const origin_name[] = { [ORIGIN_OWN] = "own", [ORIGIN_OEM] = "oem" };
+const EnumNames origin_names = { origin_name, ELEMENTS(origin_name) };
 
 static const Field product_fields[] = {
         MASTER_FIELDS("model"),
@@ -80,7 +80,8 @@ const Table product_table = {
 static void keys_serial_product(const void *record, Keys *keys) {
         key_text(keys_add(keys), ((const Serial *)record)->product);
 }
-static const Index index_serial_product = { "serial_by_product", keys_serial_product };
+static const Index index_serial_product = { .name = "serial_by_product",
+                                            .keys = keys_serial_product };
 
 const Table serial_table = {
         .number = 3,
@@ -97,12 +98,12 @@ const Table fault_table = {
         .key = master_key,
 };
 
-static int accept_any(const MasterStep *step _unused_) {
+static int accept_any(const RegisterStep *step _unused_) {
         return 0;
 }
 
 /* Whoever has stored such a day in former times can still change the rest. */
-static bool is_sold_in_future(const MasterStep *step) {
+static bool is_sold_in_future(const RegisterStep *step) {
         const Serial *serial = step->record, *before = step->before;
         int32_t day, second;
 
@@ -110,7 +111,7 @@ static bool is_sold_in_future(const MasterStep *step) {
         return serial->sold_on > day && !(before && before->sold_on == serial->sold_on);
 }
 
-static int serial_check(const MasterStep *step) {
+static int serial_check(const RegisterStep *step) {
         const Serial *serial = step->record;
         Key key = key_of_code(serial->product);
 
