@@ -5,10 +5,11 @@
     prove.py run [MINUTES]   goes on with what has had the least time and is not at its goal
     prove.py report          what was shown so far, as docs/proof.md has it
 
-What measures how long others wait runs alone, and first, for a quarter of the time; of all else there are as many pieces at a
-time as there are processors. Every piece that draws lots has another seed, so that no work is done twice; what a piece has shown is kept in
-build/prove and counts as long as what it is about (its paths in the sources) has not changed. A
-piece that fails ends the run: its output is kept beside.
+What measures how long others wait runs alone, and first, for a quarter of the time; of all else
+there are as many pieces at a time as there are processors. Every piece that draws lots has another
+seed, so that no work is done twice; what a piece has shown is kept in build/prove and counts as
+long as what it is about (its paths in the sources) has not changed. A piece that fails ends the
+run: its output is kept beside.
 """
 
 import dataclasses
