@@ -23,6 +23,13 @@ void store_be64(uint8_t *p, uint64_t value) {
         memcpy(p, &value, sizeof(value));
 }
 
+uint32_t load_be32(const uint8_t *p) {
+        uint32_t value;
+
+        memcpy(&value, p, sizeof(value));
+        return be32toh(value);
+}
+
 uint64_t load_be64(const uint8_t *p) {
         uint64_t value;
 

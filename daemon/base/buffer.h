@@ -81,4 +81,5 @@ Slice cursor_slice(Cursor *cursor);
 void store_be16(uint8_t *p, uint16_t value);
 void store_be32(uint8_t *p, uint32_t value);
 void store_be64(uint8_t *p, uint64_t value);
+uint32_t load_be32(const uint8_t *p);
 uint64_t load_be64(const uint8_t *p);

@@ -252,13 +252,6 @@ static void zone_append_rule(Zone *zone, const Rule *rule) {
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static uint32_t load_be32(const uint8_t *p) {
-        uint32_t n;
-
-        memcpy(&n, p, sizeof(n));
-        return be32toh(n);
-}
-
 static int64_t load_time(const uint8_t *p, size_t size) {
         uint64_t n;
 

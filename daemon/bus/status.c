@@ -10,8 +10,8 @@
 #include "bus/internal.h"
 #include "loop/escalation.h"
 
-static uint64_t tally_of_kind(BusCall *call, const Index *tally, const Kind *kind) {
-        uint64_t n = 0;
+static int64_t tally_of_kind(BusCall *call, const Index *tally, const Kind *kind) {
+        int64_t n = 0;
         Key key = {};
 
         key_u8(&key, kind->number);
@@ -19,8 +19,8 @@ static uint64_t tally_of_kind(BusCall *call, const Index *tally, const Kind *kin
         return n;
 }
 
-static uint64_t tally_of_state(BusCall *call, const Kind *kind, int state) {
-        uint64_t n = 0;
+static int64_t tally_of_state(BusCall *call, const Kind *kind, int state) {
+        int64_t n = 0;
         Key key = {};
 
         key_u8(&key, kind->number);
@@ -58,17 +58,17 @@ static int append_states(BusCall *call, const char *key, const Kind *kind) {
 
         for (int state = 1; r >= 0 && state < kind->state_names->n; state++)
                 r = entry_append_number(call->reply, kind->state_names->names[state], 't',
-                                        (int64_t)tally_of_state(call, kind, state));
+                                        tally_of_state(call, kind, state));
         return r < 0 ? r : entry_close(call->reply);
 }
 
 typedef struct Sums {
-        uint64_t open, waiting, overdue, unarmed, escalations;
+        int64_t open, waiting, overdue, unarmed, escalations;
 } Sums;
 
 static void add_kind(BusCall *call, const Kind *kind, Sums *sums) {
         for (int state = 1; state < kind->state_names->n; state++) {
-                uint64_t n = tally_of_state(call, kind, state);
+                int64_t n = tally_of_state(call, kind, state);
 
                 if (state_class(kind, state) != STATE_ENDED)
                         sums->open += n;
@@ -83,7 +83,7 @@ static void add_kind(BusCall *call, const Kind *kind, Sums *sums) {
 static int append_sums(BusCall *call, const Sums *sums) {
         const struct {
                 const char *key;
-                uint64_t value;
+                int64_t value;
         } entries[] = {
                 { "open", sums->open },
                 { "overdue", sums->overdue },
@@ -94,8 +94,7 @@ static int append_sums(BusCall *call, const Sums *sums) {
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTS(entries); i++)
-                r = entry_append_number(call->reply, entries[i].key, 't',
-                                        (int64_t)entries[i].value);
+                r = entry_append_number(call->reply, entries[i].key, 't', entries[i].value);
         return r;
 }
 

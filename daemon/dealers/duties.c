@@ -48,7 +48,7 @@ static int next_duties(const Engine *engine, int64_t after, int64_t *ret) {
 
 /* ---- for whom ---- */
 
-static int count_tickets(Store *store, const char *dealer, uint64_t *ret) {
+static int count_tickets(Store *store, const char *dealer, int64_t *ret) {
         Key key = {};
 
         key_u8(&key, KIND_TICKET);
@@ -82,7 +82,7 @@ static int open_duty(const Engine *engine, Change *change, const char *dealer, i
 
 static int look_at(const Engine *engine, Change *change, const Unit *unit, int64_t day,
                    int64_t now) {
-        uint64_t open = 0;
+        int64_t open = 0;
         int r;
 
         if (unit->kind != UNIT_DEALER || !unit->active)

@@ -59,7 +59,7 @@ static void keys_day(const void *record, Keys *keys) {
         key_u64(key, (uint64_t)report->day);
         key_text(key, report->head.dealer);
 }
-const Index index_report_day = { "report_by_day", keys_day };
+const Index index_report_day = { .name = "report_by_day", .keys = keys_day };
 
 static const char *report_fault(const void *record) {
         const Report *report = record;

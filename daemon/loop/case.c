@@ -43,7 +43,7 @@ static void keys_due(const void *record, Keys *keys) {
         key_u64(key, (uint64_t)c->armed_at);
         key_u8(key, (uint8_t)c->kind);
 }
-const Index index_due = { "due", keys_due };
+const Index index_due = { .name = "due", .keys = keys_due };
 
 int64_t due_entry_at(const Key *entry) {
         return (int64_t)load_be64(entry->bytes);
@@ -63,7 +63,7 @@ static void keys_rung(const void *record, Keys *keys) {
         key_u8(key, (uint8_t)c->kind);
         key_u8(key, (uint8_t)(UINT8_MAX - MIN(c->rung, UINT8_MAX)));
 }
-const Index index_rung = { "by_rung", keys_rung };
+const Index index_rung = { .name = "by_rung", .keys = keys_rung };
 
 static void keys_state(const void *record, Keys *keys) {
         const Case *c = record;
@@ -73,7 +73,7 @@ static void keys_state(const void *record, Keys *keys) {
         key_u8(key, (uint8_t)c->state);
         key_u64(key, urgency(c));
 }
-const Index index_state = { "by_state", keys_state };
+const Index index_state = { .name = "by_state", .keys = keys_state };
 
 static void keys_of_unit(const Case *c, const char *unit, Keys *keys) {
         Key *key;
@@ -91,14 +91,14 @@ static void keys_subcentre(const void *record, Keys *keys) {
 
         keys_of_unit(c, c->subcentre, keys);
 }
-const Index index_subcentre = { "by_subcentre", keys_subcentre };
+const Index index_subcentre = { .name = "by_subcentre", .keys = keys_subcentre };
 
 static void keys_dealer(const void *record, Keys *keys) {
         const Case *c = record;
 
         keys_of_unit(c, c->dealer, keys);
 }
-const Index index_dealer = { "by_dealer", keys_dealer };
+const Index index_dealer = { .name = "by_dealer", .keys = keys_dealer };
 
 static void keys_tally_state(const void *record, Keys *keys) {
         const Case *c = record;
@@ -107,7 +107,7 @@ static void keys_tally_state(const void *record, Keys *keys) {
         key_u8(key, (uint8_t)c->kind);
         key_u8(key, (uint8_t)c->state);
 }
-const Index tally_state = { "state", keys_tally_state };
+const Index tally_state = { .name = "state", .keys = keys_tally_state };
 
 static void keys_tally_overdue(const void *record, Keys *keys) {
         const Case *c = record;
@@ -122,7 +122,7 @@ void case_keys_on_a_rung(const void *record, Keys *keys) {
         if (c->open && c->rung > 0)
                 key_u8(keys_add(keys), (uint8_t)c->kind);
 }
-const Index tally_overdue = { "overdue", keys_tally_overdue };
+const Index tally_overdue = { .name = "overdue", .keys = keys_tally_overdue };
 
 static void keys_tally_unarmed(const void *record, Keys *keys) {
         const Case *c = record;
@@ -130,7 +130,7 @@ static void keys_tally_unarmed(const void *record, Keys *keys) {
         if (c->open && c->armed_at == 0)
                 key_u8(keys_add(keys), (uint8_t)c->kind);
 }
-const Index tally_unarmed = { "unarmed", keys_tally_unarmed };
+const Index tally_unarmed = { .name = "unarmed", .keys = keys_tally_unarmed };
 
 static void tally_of_unit(const Case *c, const char *unit, Keys *keys) {
         Key *key;
@@ -147,14 +147,14 @@ static void keys_tally_dealer(const void *record, Keys *keys) {
 
         tally_of_unit(c, c->dealer, keys);
 }
-const Index tally_dealer_open = { "dealer", keys_tally_dealer };
+const Index tally_dealer_open = { .name = "dealer", .keys = keys_tally_dealer };
 
 static void keys_tally_subcentre(const void *record, Keys *keys) {
         const Case *c = record;
 
         tally_of_unit(c, c->subcentre, keys);
 }
-const Index tally_subcentre_open = { "subcentre", keys_tally_subcentre };
+const Index tally_subcentre_open = { .name = "subcentre", .keys = keys_tally_subcentre };
 
 /* The record of a filter carries its kind's number. */
 static void prefix_of_unit(const Case *c, const char *unit, Key *key) {

@@ -103,7 +103,7 @@ static void keys_case(const void *record, Keys *keys) {
         key_u8(key, (uint8_t)e->kind);
         key_u64(key, e->case_id);
 }
-const Index index_escalation_case = { "escalation_by_case", keys_case };
+const Index index_escalation_case = { .name = "escalation_by_case", .keys = keys_case };
 
 static void keys_open(const void *record, Keys *keys) {
         const Escalation *e = record;
@@ -111,7 +111,7 @@ static void keys_open(const void *record, Keys *keys) {
         if (!e->acknowledged_at)
                 key_u8(keys_add(keys), (uint8_t)(UINT8_MAX - MIN(e->level, UINT8_MAX)));
 }
-const Index index_escalation_open = { "escalation_open", keys_open };
+const Index index_escalation_open = { .name = "escalation_open", .keys = keys_open };
 
 static void keys_recipient(const void *record, Keys *keys) {
         const Escalation *e = record;
@@ -120,7 +120,8 @@ static void keys_recipient(const void *record, Keys *keys) {
         key_text(key, e->recipient);
         key_u8(key, e->acknowledged_at != 0);
 }
-const Index index_escalation_recipient = { "escalation_by_recipient", keys_recipient };
+const Index index_escalation_recipient = { .name = "escalation_by_recipient",
+                                           .keys = keys_recipient };
 
 static void keys_tally_open(const void *record, Keys *keys) {
         const Escalation *e = record;
@@ -128,7 +129,7 @@ static void keys_tally_open(const void *record, Keys *keys) {
         if (!e->acknowledged_at)
                 key_u8(keys_add(keys), (uint8_t)e->kind);
 }
-const Index tally_escalation_open = { "escalation", keys_tally_open };
+const Index tally_escalation_open = { .name = "escalation", .keys = keys_tally_open };
 
 static const char *escalation_fault(const void *record) {
         const Escalation *e = record;
@@ -160,7 +161,8 @@ static void keys_gathering(const void *record, Keys *keys) {
         if (n->state == NOTIFICATION_GATHERING)
                 key_text(keys_add(keys), n->recipient);
 }
-const Index index_notification_recipient = { "notification_gathering", keys_gathering };
+const Index index_notification_recipient = { .name = "notification_gathering",
+                                             .keys = keys_gathering };
 
 /* By the end of the lease, which is 0 for those that were never leased. */
 static void keys_ready(const void *record, Keys *keys) {
@@ -169,7 +171,7 @@ static void keys_ready(const void *record, Keys *keys) {
         if (n->state == NOTIFICATION_READY)
                 key_u64(keys_add(keys), (uint64_t)n->leased_until);
 }
-static const Index index_notification_ready = { "notification_ready", keys_ready };
+static const Index index_notification_ready = { .name = "notification_ready", .keys = keys_ready };
 
 const Table notification_table = {
         .number = 102,

@@ -41,7 +41,7 @@ static void request_key(const void *record, Key *key) {
 static void keys_age(const void *record, Keys *keys) {
         key_u64(keys_add(keys), (uint64_t)((const Request *)record)->at);
 }
-static const Index index_request_age = { "request_by_age", keys_age };
+static const Index index_request_age = { .name = "request_by_age", .keys = keys_age };
 
 const Table request_table = {
         .number = 104,

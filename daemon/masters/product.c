@@ -80,7 +80,8 @@ const Table product_table = {
 static void keys_serial_product(const void *record, Keys *keys) {
         key_text(keys_add(keys), ((const Serial *)record)->product);
 }
-static const Index index_serial_product = { "serial_by_product", keys_serial_product };
+static const Index index_serial_product = { .name = "serial_by_product",
+                                            .keys = keys_serial_product };
 
 const Table serial_table = {
         .number = 3,

@@ -20,7 +20,9 @@ static const char *const unit_kind_name[] = {
 };
 static const EnumNames unit_kind_names = { unit_kind_name, ELEMENTS(unit_kind_name) };
 
-static const char *const supply_name[] = { NULL, "planned", "emergency" };
+static const char *const supply_name[] = {
+        [SUPPLY_PLANNED] = "planned", [SUPPLY_EMERGENCY] = "emergency"
+};
 static const EnumNames supply_names = { supply_name, ELEMENTS(supply_name) };
 
 #define GIVEN             (FIELD_SETTABLE | FIELD_UPDATABLE)
@@ -150,12 +152,12 @@ static void keys_region(const void *record, Keys *keys) {
 static void keys_region_in_pairs(const void *record, Keys *keys) {
         keys_of_regions(record, keys, canonical_in_pairs);
 }
-const Index index_unit_region = { "unit_by_region", keys_region };
+const Index index_unit_region = { .name = "unit_by_region", .keys = keys_region };
 
 static void keys_kind(const void *record, Keys *keys) {
         key_u8(keys_add(keys), (uint8_t)((const Unit *)record)->kind);
 }
-static const Index index_unit_kind = { "unit_by_kind", keys_kind };
+static const Index index_unit_kind = { .name = "unit_by_kind", .keys = keys_kind };
 
 static void keys_parent(const void *record, Keys *keys) {
         const Unit *unit = record;
@@ -163,7 +165,7 @@ static void keys_parent(const void *record, Keys *keys) {
         if (unit->parent)
                 key_text(keys_add(keys), unit->parent);
 }
-static const Index index_unit_parent = { "unit_by_parent", keys_parent };
+static const Index index_unit_parent = { .name = "unit_by_parent", .keys = keys_parent };
 
 const Table unit_table = {
         .number = 1,
@@ -331,14 +333,14 @@ static int dealer_is_of(Store *store, const Key *key, const char *subcentre) {
 /* The least busy dealer of the sub-centre among those listed under a prefix. */
 static int least_busy(Store *store, const char *subcentre, const Key *prefix, uint8_t case_kind,
                       char ret[static CODE_MAX_BYTES + 1]) {
-        uint64_t fewest = UINT64_MAX;
+        int64_t fewest = INT64_MAX;
         Key position = {}, key;
         int r;
 
         while ((r = store_index_next(store, &index_unit_region, prefix, &position, &key)) == 0) {
                 char code[CODE_MAX_BYTES + 1];
                 Key tally = {};
-                uint64_t open;
+                int64_t open;
 
                 r = dealer_is_of(store, &key, subcentre);
                 if (r == 0 || r == -EBADMSG) /* damage, which the store tells */
@@ -356,7 +358,7 @@ static int least_busy(Store *store, const char *subcentre, const Key *prefix, ui
                         memcpy(ret, code, sizeof(code));
                 }
         }
-        return r != -ENOENT ? r : fewest == UINT64_MAX ? -ENOENT : 0;
+        return r != -ENOENT ? r : fewest == INT64_MAX ? -ENOENT : 0;
 }
 
 int dealer_of_region(Store *store, const char *subcentre, const char *region, uint8_t case_kind,

@@ -19,6 +19,8 @@ typedef enum UnitKind {
         _UNIT_KIND_MAX,
 } UnitKind;
 
+typedef enum Supply { SUPPLY_PLANNED = 1, SUPPLY_EMERGENCY } Supply;
+
 typedef struct Unit {
         Master master;
         char *name;

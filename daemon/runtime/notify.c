@@ -32,8 +32,8 @@ void notify_extend(uint64_t usec) {
 
 /* ---- the line ---- */
 
-static uint64_t count_overdue(StatusLine *line, const Kind *kind) {
-        uint64_t n = 0;
+static int64_t count_overdue(StatusLine *line, const Kind *kind) {
+        int64_t n = 0;
         Key key = {};
 
         key_u8(&key, kind->number);
@@ -41,11 +41,11 @@ static uint64_t count_overdue(StatusLine *line, const Kind *kind) {
         return n;
 }
 
-static uint64_t count_open(StatusLine *line, const Kind *kind) {
-        uint64_t sum = 0;
+static int64_t count_open(StatusLine *line, const Kind *kind) {
+        int64_t sum = 0;
 
         for (int state = 1; state < kind->state_names->n; state++) {
-                uint64_t n = 0;
+                int64_t n = 0;
                 Key key = {};
 
                 if (state_class(kind, state) == STATE_ENDED)
@@ -61,14 +61,14 @@ static uint64_t count_open(StatusLine *line, const Kind *kind) {
 static void compose(StatusLine *line, char ret[static LINE_MAX_BYTES]) {
         const uint8_t *digest = engine_policy(line->engine)->digest;
         DueHealth health = due_health(line->due);
-        uint64_t open = 0, overdue = 0;
+        int64_t open = 0, overdue = 0;
 
         for (const Kind *const *kind = engine_kinds(line->engine); *kind; kind++) {
                 open += count_open(line, *kind);
                 overdue += count_overdue(line, *kind);
         }
         snprintf(ret, LINE_MAX_BYTES,
-                 "%" PRIu64 " open, %" PRIu64 " overdue, policy %" PRId64 " (%02x%02x%02x%02x)%s%s",
+                 "%" PRId64 " open, %" PRId64 " overdue, policy %" PRId64 " (%02x%02x%02x%02x)%s%s",
                  open, overdue, engine_version(line->engine)->number, digest[0], digest[1],
                  digest[2], digest[3],
                  health.suspect ? "; clock-suspect: nothing is escalated" : "",

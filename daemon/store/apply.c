@@ -19,29 +19,66 @@ typedef union RecordSpace {
 
 /* ---- working out ---- */
 
-static bool keys_have(const Keys *keys, const Key *key) {
-        for (size_t i = 0; i < keys->n; i++)
-                if (keys->keys[i].size == key->size &&
-                    memcmp(keys->keys[i].bytes, key->bytes, key->size) == 0)
-                        return true;
-        return false;
+/* The position of a key, or the number of keys. */
+static size_t keys_find(const Keys *keys, const Key *key) {
+        size_t i = 0;
+
+        while (i < keys->n && (keys->keys[i].size != key->size ||
+                               memcmp(keys->keys[i].bytes, key->bytes, key->size) != 0))
+                i++;
+        return i;
+}
+
+static int64_t keys_amount(const Keys *keys, const Key *key) {
+        size_t i = keys_find(keys, key);
+
+        return i < keys->n ? keys->amounts[i] : 0;
+}
+
+static void keys_keep(Keys *keys, size_t i) {
+        if (i != keys->n) {
+                keys->keys[keys->n] = keys->keys[i];
+                keys->amounts[keys->n] = keys->amounts[i];
+        }
+        keys->n++;
+}
+
+/* Leaves one of each. */
+static void keys_unite(Keys *keys, bool sum) {
+        size_t n = keys->n;
+
+        keys->n = 0;
+        for (size_t i = 0; i < n; i++) {
+                size_t at = keys_find(keys, &keys->keys[i]);
+
+                if (at == keys->n)
+                        keys_keep(keys, i);
+                else if (sum)
+                        keys->amounts[at] += keys->amounts[i];
+        }
+}
+
+static void keys_drop_nothing(Keys *keys) {
+        size_t n = keys->n;
+
+        keys->n = 0;
+        for (size_t i = 0; i < n; i++)
+                if (keys->amounts[i] != 0)
+                        keys_keep(keys, i);
 }
 
 void index_keys(const Table *table, const Index *index, uint32_t schema, const void *record,
                 Keys *ret) {
         void (*keys)(const void *record, Keys *keys) = index->keys;
-        size_t n;
 
         for (const Former *former = table->former; former && former->index; former++)
                 if (former->index == index && schema <= former->until)
                         keys = former->keys;
         ret->n = 0;
         keys(record, ret);
-        n = ret->n;
-        ret->n = 0;
-        for (size_t i = 0; i < n; i++)
-                if (!keys_have(ret, &ret->keys[i]))
-                        ret->keys[ret->n++] = ret->keys[i];
+        keys_unite(ret, index->sum);
+        if (index->sum)
+                keys_drop_nothing(ret);
 }
 
 static int plan_add(Plan *plan, const Write *write) {
@@ -72,7 +109,8 @@ static int damaged(const Effect *effect, const char *what) {
 }
 
 static int plan_index_entry(const Effect *effect, const Index *index, const Key *key,
-                            bool present) {
+                            int64_t amount) {
+        bool present = amount > 0;
         Store *store = effect->store;
         Write write = { .what = present ? WRITE_PUT : WRITE_REMOVE, .db = index_db(store, index) };
         Slice value;
@@ -88,31 +126,41 @@ static int plan_index_entry(const Effect *effect, const Index *index, const Key 
         return r < 0 ? r : plan_add(&store->plan, &write);
 }
 
-static int plan_tally(const Effect *effect, const Index *tally, const Key *key, bool more) {
+/* Whether a tally has room for it. */
+static bool tally_takes(bool sum, int64_t has, int64_t amount, int64_t *ret) {
+        return !__builtin_add_overflow(has, amount, ret) && (sum || *ret >= 0);
+}
+
+static int plan_tally(const Effect *effect, const Index *tally, const Key *key, int64_t amount) {
         Store *store = effect->store;
-        Write write = { .what = more ? WRITE_MORE : WRITE_LESS, .db = DB_TALLY };
-        uint64_t count;
-        int r = store_tally(store, tally, key, &count);
+        Write write = { .what = tally->sum ? WRITE_SUM : WRITE_COUNT,
+                        .db = DB_TALLY,
+                        .amount = amount };
+        int64_t has;
+        int r = store_tally(store, tally, key, &has);
 
         tally_key(tally, key, &write.key);
-        if (r == -EBADMSG || (r == 0 && count == 0 && !more))
+        if (r == -EBADMSG || (r == 0 && !tally_takes(tally->sum, has, amount, &has)))
                 return damaged(effect, "a tally that counts it");
         return r < 0 ? r : plan_add(&store->plan, &write);
 }
 
-typedef int (*PlanKey)(const Effect *effect, const Index *index, const Key *key, bool present);
+/* What there is under the key becomes more by the amount, or less. */
+typedef int (*PlanKey)(const Effect *effect, const Index *index, const Key *key, int64_t amount);
 
 /* From the keys_before of the store to its keys_after. */
 static int plan_difference(const Effect *effect, const Index *index, PlanKey plan) {
-        Keys *old = &effect->store->keys_before, *new = &effect->store->keys_after;
+        const Keys *old = &effect->store->keys_before, *new = &effect->store->keys_after;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < old->n; i++)
-                if (!keys_have(new, &old->keys[i]))
-                        r = plan(effect, index, &old->keys[i], false);
+        for (size_t i = 0; r == 0 && i < old->n; i++) {
+                int64_t more = keys_amount(new, &old->keys[i]) - old->amounts[i];
+
+                r = more != 0 ? plan(effect, index, &old->keys[i], more) : 0;
+        }
         for (size_t i = 0; r == 0 && i < new->n; i++)
-                if (!keys_have(old, &new->keys[i]))
-                        r = plan(effect, index, &new->keys[i], true);
+                if (keys_find(old, &new->keys[i]) == old->n)
+                        r = plan(effect, index, &new->keys[i], new->amounts[i]);
         return r;
 }
 
@@ -153,6 +201,31 @@ static int decode_pair(const Effect *effect, RecordSpace *before, bool *ret_had,
         if (r < 0 && *ret_had)
                 record_done(effect->table->type, before);
         return r;
+}
+
+static int64_t amount_of(const Effect *effect, const Index *tally, const Key *key,
+                         const void *record) {
+        Keys *keys = &effect->store->keys_before;
+
+        index_keys(effect->table, tally, effect->store->schema, record, keys);
+        return keys_amount(keys, key);
+}
+
+int apply_tally_change(Store *store, const Table *table, const Key *record_key, Slice value,
+                       const Index *tally, const Key *key, int64_t *ret) {
+        Effect effect = { store, table, *record_key, value };
+        RecordSpace before, after;
+        bool had;
+        int r = decode_pair(&effect, &before, &had, &after);
+
+        if (r < 0)
+                return r;
+        *ret = (value.size > 0 ? amount_of(&effect, tally, key, &after) : 0) -
+               (had ? amount_of(&effect, tally, key, &before) : 0);
+        if (had)
+                record_done(table->type, &before);
+        record_done(table->type, &after);
+        return 0;
 }
 
 static int plan_effect(const Effect *effect) {
@@ -197,7 +270,7 @@ int apply_plan(Store *store, Slice effects) {
         return r == -ENOENT ? 0 : r;
 }
 
-static bool is_tally(const Table *table, const Index *index) {
+bool table_has_tally(const Table *table, const Index *index) {
         for (const Index *const *i = table->tallies; i && *i; i++)
                 if (*i == index)
                         return true;
@@ -206,24 +279,23 @@ static bool is_tally(const Table *table, const Index *index) {
 
 /* ---- writing ---- */
 
-static int write_tally(Store *store, const Key *key, bool more) {
+static int write_tally(Store *store, const Write *write) {
         const KvOps *ops = store->kv->ops;
-        uint64_t count = 0;
+        int64_t has = 0;
         uint8_t bytes[8];
-        Slice value;
-        int r = ops->get(store->kv, DB_TALLY, key_slice(key), &value);
+        Slice value, key = key_slice(&write->key);
+        int r = ops->get(store->kv, DB_TALLY, key, &value);
 
         if (r == 0)
-                count = load_be64(value.data);
+                has = (int64_t)load_be64(value.data);
         else if (r != -ENOENT)
                 return r;
-        if (count == 0 && !more)
+        if (!tally_takes(write->what == WRITE_SUM, has, write->amount, &has))
                 return -EBADMSG; /* counted down twice by one change */
-        count = more ? count + 1 : count - 1;
-        if (count == 0)
-                return ops->remove(store->kv, DB_TALLY, key_slice(key));
-        store_be64(bytes, count);
-        return ops->put(store->kv, DB_TALLY, key_slice(key), (Slice){ bytes, 8 });
+        if (has == 0)
+                return r == -ENOENT ? 0 : ops->remove(store->kv, DB_TALLY, key);
+        store_be64(bytes, (uint64_t)has);
+        return ops->put(store->kv, DB_TALLY, key, (Slice){ bytes, 8 });
 }
 
 /* A number that was taken is never given out again. */
@@ -249,9 +321,9 @@ static int write_one(Store *store, const Write *write) {
                 return ops->put(store->kv, write->db, key, value);
         case WRITE_REMOVE:
                 return ops->remove(store->kv, write->db, key);
-        case WRITE_MORE:
-        case WRITE_LESS:
-                return write_tally(store, &write->key, write->what == WRITE_MORE);
+        case WRITE_COUNT:
+        case WRITE_SUM:
+                return write_tally(store, write);
         case WRITE_NOTHING:
                 break;
         }
@@ -274,6 +346,7 @@ int apply_rederived(Store *store, const Table *table, const Index *index, const 
         store->plan.n = 0;
         index_keys(table, index, store->schema, record, &store->keys_before);
         index_keys(table, index, store->schema + 1, record, &store->keys_after);
-        r = plan_difference(&effect, index, is_tally(table, index) ? plan_tally : plan_index_entry);
+        r = plan_difference(&effect, index,
+                            table_has_tally(table, index) ? plan_tally : plan_index_entry);
         return r == 0 ? apply_write(store) : r;
 }

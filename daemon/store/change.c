@@ -119,6 +119,22 @@ int change_number(Change *change, const Table *table, uint64_t *ret) {
         return 0;
 }
 
+int change_tally(Change *change, const Index *tally, const Key *key, int64_t *ret) {
+        int r = store_tally(change->store, tally, key, ret);
+
+        for (size_t i = 0; r == 0 && i < change->n_staged; i++) {
+                const Staged *staged = &change->staged[i];
+                int64_t more = 0;
+
+                if (!table_has_tally(staged->table, tally))
+                        continue;
+                r = apply_tally_change(change->store, staged->table, &staged->key,
+                                       staged_value(change, staged), tally, key, &more);
+                *ret += more;
+        }
+        return r;
+}
+
 bool change_is_empty(const Change *change) {
         return change->n_staged == 0;
 }

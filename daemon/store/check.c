@@ -17,7 +17,7 @@
 
 typedef struct TallyCount {
         Key key;
-        uint64_t count;
+        int64_t count;
 } TallyCount;
 
 typedef struct Checking {
@@ -27,7 +27,7 @@ typedef struct Checking {
         uint64_t records, faults;
         uint64_t entries[STORE_INDICES_MAX]; /* that the records ask for, by index */
         void *tallies;                       /* tree of TallyCount */
-        uint64_t n_tallies;
+        uint64_t n_tallies;                  /* of them that are not 0 */
         Keys keys;
 } Checking;
 
@@ -58,7 +58,7 @@ static int compare_tallies(const void *a, const void *b) {
         return memcmp(x->key.bytes, y->key.bytes, x->key.size);
 }
 
-static int count_tally(Checking *check, const Index *tally, const Key *key) {
+static int count_tally(Checking *check, const Index *tally, const Key *key, int64_t amount) {
         TallyCount *count = calloc(1, sizeof(*count)), **found;
 
         if (!count)
@@ -69,11 +69,11 @@ static int count_tally(Checking *check, const Index *tally, const Key *key) {
                 free(count);
                 return -ENOMEM;
         }
-        if (*found == count)
-                check->n_tallies++;
-        else
+        if (*found != count)
                 free(count);
-        (*found)->count++;
+        check->n_tallies -= (*found)->count != 0;
+        (*found)->count = (int64_t)((uint64_t)(*found)->count + (uint64_t)amount);
+        check->n_tallies += (*found)->count != 0;
         return 0;
 }
 
@@ -111,7 +111,7 @@ static int check_derived(Checking *check, const Table *table, const Key *key, co
         for (const Index *const *i = table->tallies; r == 0 && i && *i; i++) {
                 index_keys(table, *i, check->store->schema, record, &check->keys);
                 for (size_t k = 0; r == 0 && k < check->keys.n; k++)
-                        r = count_tally(check, *i, &check->keys.keys[k]);
+                        r = count_tally(check, *i, &check->keys.keys[k], check->keys.amounts[k]);
         }
         return r;
 }
@@ -234,11 +234,11 @@ static int check_index_counts(Checking *check) {
         return 0;
 }
 
-static void fault_of_tally(Checking *check, Slice key, uint64_t stored, uint64_t wanted) {
+static void fault_of_tally(Checking *check, Slice key, int64_t stored, int64_t wanted) {
         char name[KEY_MAX + 1], clean[LINE_SIZE];
 
         snprintf(name, sizeof(name), "%.*s", (int)key.size, (const char *)key.data);
-        fault(check, "tally %s says %" PRIu64 ", the records %" PRIu64,
+        fault(check, "tally %s says %" PRId64 ", the records %" PRId64,
               text_escape(name, clean, sizeof(clean)), stored, wanted);
 }
 
@@ -252,7 +252,7 @@ static int check_tallies(Checking *check) {
         while ((r = ops->seek(check->store->kv, DB_TALLY, position.size ? KV_AFTER : KV_FROM, at,
                               &key, &value)) == 0) {
                 TallyCount wanted = { .key = key_from(key) }, **found;
-                uint64_t stored = value.size == 8 ? load_be64(value.data) : 0;
+                int64_t stored = value.size == 8 ? (int64_t)load_be64(value.data) : 0;
 
                 found = tfind(&wanted, &check->tallies, compare_tallies);
                 if (!found || (*found)->count != stored)

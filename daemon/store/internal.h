@@ -31,14 +31,15 @@ typedef struct Write {
         enum {
                 WRITE_PUT,
                 WRITE_REMOVE,
-                WRITE_MORE, /* a tally */
-                WRITE_LESS,
+                WRITE_COUNT, /* a tally, never below 0 */
+                WRITE_SUM,
                 WRITE_NOTHING, /* a record that was made and removed has taken a number */
         } what;
         unsigned db;
         Key key;
         Slice value;      /* points into the effects */
         uint8_t key_size; /* of an index entry: its value, the length of the record's key */
+        int64_t amount;   /* that is added to a tally */
 } Write;
 
 typedef struct Plan {
@@ -149,12 +150,18 @@ const Table *table_by_number(const Store *store, uint8_t number);
  * that the change touches is damaged. The effects must outlive apply_write(), which does it. */
 int apply_plan(Store *store, Slice effects);
 int apply_write(Store *store);
-/* What an index lists a record under: each key once, however often its function names it. */
+/* What an index lists a record under: each key once, however often its function names it; a sum
+ * with what these add up to, unless that is 0. */
 void index_keys(const Table *table, const Index *index, uint32_t schema, const void *record,
                 Keys *ret);
 /* Brings what an index or a tally has of a stored record to the next schema. */
 int apply_rederived(Store *store, const Table *table, const Index *index, const Key *key,
                     const void *record);
+bool table_has_tally(const Table *table, const Index *index);
+/* By how much a tally of the table becomes more under a key if the record becomes that value
+ * (empty: is removed). 0 or negative errno. */
+int apply_tally_change(Store *store, const Table *table, const Key *record_key, Slice value,
+                       const Index *tally, const Key *key, int64_t *ret);
 void tally_key(const Index *tally, const Key *key, Key *ret);
 /* An index entry: its key, the record's key behind it, and as value the length of the latter. */
 void index_entry_key(const Key *index_key, const Key *record_key, Key *ret);

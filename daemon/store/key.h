@@ -70,11 +70,17 @@ static inline Key key_from(Slice slice) {
 typedef struct Keys {
         size_t n;
         Key keys[KEYS_MAX];
+        int64_t amounts[KEYS_MAX]; /* that the record adds under each, in a sum */
 } Keys;
 
 /* Starts a further entry. */
-static inline Key *keys_add(Keys *keys) {
+static inline Key *keys_add_amount(Keys *keys, int64_t amount) {
         assert(keys->n < KEYS_MAX);
         keys->keys[keys->n].size = 0;
+        keys->amounts[keys->n] = amount;
         return &keys->keys[keys->n++];
+}
+
+static inline Key *keys_add(Keys *keys) {
+        return keys_add_amount(keys, 1);
 }

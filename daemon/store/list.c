@@ -19,8 +19,7 @@ static uint32_t cursor_crc(uint32_t identity, const Key *position) {
         return crc32c(crc32c(0, bytes, sizeof(bytes)), position->bytes, position->size);
 }
 
-static void cursor_write(uint32_t identity, const Key *position,
-                         char ret[static LIST_CURSOR_SIZE]) {
+void list_cursor_write(uint32_t identity, const Key *position, char ret[static LIST_CURSOR_SIZE]) {
         size_t used =
                 (size_t)snprintf(ret, LIST_CURSOR_SIZE, "%08x", cursor_crc(identity, position));
 
@@ -33,14 +32,14 @@ static int hex_digit(char c) {
         return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int cursor_read(const ListQuery *query, Key *ret, Refusal *refusal) {
+int list_cursor_read(const char *cursor, uint32_t identity, Key *ret, Refusal *refusal) {
         uint8_t bytes[4 + KEY_MAX] = {};
-        size_t n = strlen(query->cursor);
+        size_t n = strlen(cursor);
         Key position = {};
         uint32_t crc = 0;
 
         for (size_t i = 0; i < n && n < LIST_CURSOR_SIZE && n % 2 == 0; i += 2) {
-                int high = hex_digit(query->cursor[i]), low = hex_digit(query->cursor[i + 1]);
+                int high = hex_digit(cursor[i]), low = hex_digit(cursor[i + 1]);
 
                 if (high < 0 || low < 0)
                         break;
@@ -52,7 +51,7 @@ static int cursor_read(const ListQuery *query, Key *ret, Refusal *refusal) {
                 if (n / 2 <= 4)
                         break;
                 key_bytes(&position, bytes + 4, n / 2 - 4);
-                if (crc != cursor_crc(query->identity, &position))
+                if (crc != cursor_crc(identity, &position))
                         break;
                 *ret = position;
                 return 0;
@@ -87,7 +86,7 @@ int store_list(Store *store, const ListQuery *query, char ret_cursor[static LIST
         if (!record)
                 return -ENOMEM;
         if (*query->cursor) {
-                r = cursor_read(query, &position, refusal);
+                r = list_cursor_read(query->cursor, query->identity, &position, refusal);
                 if (r != 0)
                         return r;
         }
@@ -112,6 +111,31 @@ int store_list(Store *store, const ListQuery *query, char ret_cursor[static LIST
                 return r;
         ret_cursor[0] = '\0';
         if (r != -ENOENT)
-                cursor_write(query->identity, &position, ret_cursor);
+                list_cursor_write(query->identity, &position, ret_cursor);
+        return 0;
+}
+
+int store_list_tally(Store *store, const TallyQuery *query,
+                     char ret_cursor[static LIST_CURSOR_SIZE], Refusal *refusal) {
+        uint32_t identity = crc32c(query->identity, query->prefix.bytes, query->prefix.size);
+        Key position = {};
+        int64_t amount;
+        int r = 0;
+
+        if (*query->cursor) {
+                r = list_cursor_read(query->cursor, identity, &position, refusal);
+                if (r != 0)
+                        return r;
+        }
+        for (size_t rows = 0; r == 0 && rows < query->limit; rows++) {
+                r = store_tally_next(store, query->tally, &query->prefix, &position, &amount);
+                if (r == 0)
+                        r = query->row(query->userdata, &position, amount);
+        }
+        if (r < 0 && r != -ENOENT)
+                return r;
+        ret_cursor[0] = '\0';
+        if (r != -ENOENT)
+                list_cursor_write(identity, &position, ret_cursor);
         return 0;
 }

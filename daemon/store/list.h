@@ -35,3 +35,24 @@ typedef struct ListQuery {
  * negative errno. */
 int store_list(Store *store, const ListQuery *query, char ret_cursor[static LIST_CURSOR_SIZE],
                Refusal *refusal);
+
+/* What a cursor is made of, for lists that are put together otherwise: it belongs to what the
+ * identity stands for. 0 or REFUSED_INVALID_CURSOR. */
+void list_cursor_write(uint32_t identity, const Key *position, char ret[static LIST_CURSOR_SIZE]);
+int list_cursor_read(const char *cursor, uint32_t identity, Key *ret, Refusal *refusal);
+
+/* What a tally has, in the order of its keys. */
+typedef struct TallyQuery {
+        const Index *tally;
+        Key prefix;
+        uint32_t identity; /* a checksum of all else that the query asks for */
+        const char *cursor;
+        size_t limit;
+        /* 0, > 0: this page is full, < 0. The key is whole, as the tally's function made it. */
+        int (*row)(void *userdata, const Key *key, int64_t amount);
+        void *userdata;
+} TallyQuery;
+
+/* Likewise. */
+int store_list_tally(Store *store, const TallyQuery *query,
+                     char ret_cursor[static LIST_CURSOR_SIZE], Refusal *refusal);

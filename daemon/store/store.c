@@ -167,7 +167,7 @@ int store_index_next(Store *store, const Index *index, const Key *prefix, Key *p
         }
 }
 
-int store_tally(Store *store, const Index *tally, const Key *key, uint64_t *ret) {
+int store_tally(Store *store, const Index *tally, const Key *key, int64_t *ret) {
         Slice value;
         Key full;
         int r = store_begin_view(store);
@@ -179,7 +179,32 @@ int store_tally(Store *store, const Index *tally, const Key *key, uint64_t *ret)
                 return r;
         if (r == 0 && value.size != 8)
                 return -EBADMSG;
-        *ret = r == 0 ? load_be64(value.data) : 0;
+        *ret = r == 0 ? (int64_t)load_be64(value.data) : 0;
+        return 0;
+}
+
+int store_tally_next(Store *store, const Index *tally, const Key *prefix, Key *position,
+                     int64_t *ret) {
+        Key of_tally = {}, from, at;
+        Slice key = {}, value = {};
+        int r = store_begin_view(store);
+
+        tally_key(tally, &(const Key){}, &of_tally);
+        tally_key(tally, prefix, &from);
+        tally_key(tally, position, &at);
+        if (r == 0)
+                r = store->kv->ops->seek(store->kv, DB_TALLY,
+                                         position->size > 0 ? KV_AFTER : KV_FROM,
+                                         key_slice(position->size > 0 ? &at : &from), &key, &value);
+        if (r < 0)
+                return r;
+        if (!slice_begins(key, key_slice(&from)))
+                return -ENOENT;
+        if (value.size != 8)
+                return -EBADMSG;
+        *position = key_from(
+                (Slice){ (const uint8_t *)key.data + of_tally.size, key.size - of_tally.size });
+        *ret = (int64_t)load_be64(value.data);
         return 0;
 }
 

@@ -25,11 +25,14 @@
 #define STORE_INDICES_MAX    64
 
 /* An index lists its records under the keys that its function derives from each; a tally counts the
- * records under each key instead of listing them. The function adds nothing for a record that is
- * not to be found there. Several tables may share one. */
+ * records under each key instead of listing them, or, if it is a sum, adds up what each says
+ * (keys_add_amount), which may be less than nothing: so a balance follows from the records and
+ * cannot be written otherwise. The function adds nothing for a record that is not to be found
+ * there. Several tables may share one. */
 typedef struct Index {
         const char *name;
         void (*keys)(const void *record, Keys *keys);
+        bool sum;
 } Index;
 
 /* What an index or a tally of a table derived up to an older schema, where that was something else:
@@ -91,8 +94,12 @@ int store_next(Store *store, const Table *table, Key *position, void *record);
  * the key of its record; moves position. -EBADMSG as above. */
 int store_index_next(Store *store, const Index *index, const Key *prefix, Key *position,
                      Key *ret_record);
-/* How many records have this key in the tally. */
-int store_tally(Store *store, const Index *tally, const Key *key, uint64_t *ret);
+/* How many records have this key in the tally, or what their amounts add up to. */
+int store_tally(Store *store, const Index *tally, const Key *key, int64_t *ret);
+/* The next key of a tally that starts with prefix, after *position (empty: the first), which is
+ * moved to it, and what it has, which is not 0. 0, -ENOENT, other negative errno. */
+int store_tally_next(Store *store, const Index *tally, const Key *prefix, Key *position,
+                     int64_t *ret);
 int store_count(Store *store, const Table *table, uint64_t *ret);
 void store_release(Store *store);
 /* How many records and entries were found damaged since it was opened; each is counted once. */
@@ -117,6 +124,8 @@ Store *change_store(Change *change);
 /* Reads what this change has put, else what the store has. (Indices do not show this change yet.)
  */
 int change_get(Change *change, const Table *table, const Key *key, void *record);
+/* As store_tally(), with what this change adds to it. */
+int change_tally(Change *change, const Index *tally, const Key *key, int64_t *ret);
 int change_put(Change *change, const Table *table, const void *record);
 int change_remove(Change *change, const Table *table, const Key *key);
 /* The next id of a table: the site in the upper 16 bits, a number that is never given out again. */

@@ -120,7 +120,7 @@ static void keys_serial(const void *record, Keys *keys) {
         if (ticket->serial)
                 key_text(keys_add(keys), ticket->serial);
 }
-const Index index_ticket_serial = { "ticket_by_serial", keys_serial };
+const Index index_ticket_serial = { .name = "ticket_by_serial", .keys = keys_serial };
 
 /* The key is a digest: short, and the index is no directory of customers. */
 Key ticket_phone_key(const char *phone) {
@@ -138,7 +138,7 @@ static void keys_phone(const void *record, Keys *keys) {
         if (ticket->phone)
                 *keys_add(keys) = ticket_phone_key(ticket->phone);
 }
-const Index index_ticket_phone = { "ticket_by_phone", keys_phone };
+const Index index_ticket_phone = { .name = "ticket_by_phone", .keys = keys_phone };
 
 static void keys_reference(const void *record, Keys *keys) {
         const Ticket *ticket = record;
@@ -146,7 +146,7 @@ static void keys_reference(const void *record, Keys *keys) {
         if (ticket->reference)
                 key_text(keys_add(keys), ticket->reference);
 }
-const Index index_ticket_reference = { "ticket_by_reference", keys_reference };
+const Index index_ticket_reference = { .name = "ticket_by_reference", .keys = keys_reference };
 
 const Table ticket_table = {
         .number = 16,

@@ -61,8 +61,8 @@ static void entry_key(const void *record, Key *key) {
 static void keys_value(const void *record, Keys *keys) {
         key_u64(keys_add(keys), (uint64_t)((const Entry *)record)->value * 7919 % 1000);
 }
-static const Index index_value = { "by_value", keys_value };
-static const Index tally_value = { "tally_value", keys_value };
+static const Index index_value = { .name = "by_value", .keys = keys_value };
+static const Index tally_value = { .name = "tally_value", .keys = keys_value };
 static const Table entry_table = { .number = 240,
                                    .name = "entry",
                                    .type = &entry_type,

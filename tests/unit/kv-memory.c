@@ -10,13 +10,13 @@
 
 #define KEY_BYTES_MAX 511 /* as LMDB has it */
 
-typedef struct Entry {
+typedef struct MemoryEntry {
         size_t key_size, value_size;
         uint8_t bytes[]; /* the key, then the value */
-} Entry;
+} MemoryEntry;
 
 typedef struct Database {
-        Entry **entries; /* ascending */
+        MemoryEntry **entries; /* ascending */
         size_t n, allocated;
 } Database;
 
@@ -24,8 +24,8 @@ typedef struct Database {
 typedef struct Undo {
         struct Undo *next;
         unsigned db;
-        Entry *before; /* to put back; NULL: take `added` out */
-        Entry *added;
+        MemoryEntry *before; /* to put back; NULL: take `added` out */
+        MemoryEntry *added;
 } Undo;
 
 /* A copy that somebody may be looking at. */
@@ -44,7 +44,7 @@ typedef struct Written {
         struct Written *next;
         unsigned db;
         bool removed;
-        Entry *entry;
+        MemoryEntry *entry;
 } Written;
 
 struct MemoryDisk {
@@ -99,7 +99,7 @@ static int failure_now(MemoryDisk *disk, MemoryCall call) {
 
 /* ---- entries ---- */
 
-static int compare(const Entry *entry, Slice key) {
+static int compare(const MemoryEntry *entry, Slice key) {
         size_t n = MIN(entry->key_size, key.size);
         int order = n > 0 ? memcmp(entry->bytes, key.data, n) : 0;
 
@@ -122,26 +122,26 @@ static size_t find_entry(const Database *database, Slice key, bool *ret_equal) {
         return low;
 }
 
-static Entry *entry_new(Slice key, Slice value) {
-        Entry *entry = malloc(sizeof(*entry) + key.size + value.size);
+static MemoryEntry *entry_new(Slice key, Slice value) {
+        MemoryEntry *entry = malloc(sizeof(*entry) + key.size + value.size);
 
         if (!entry)
                 return NULL;
-        *entry = (Entry){ .key_size = key.size, .value_size = value.size };
+        *entry = (MemoryEntry){ .key_size = key.size, .value_size = value.size };
         memcpy(entry->bytes, key.data, key.size);
         if (value.size > 0)
                 memcpy(entry->bytes + key.size, value.data, value.size);
         return entry;
 }
 
-static Slice entry_key(const Entry *entry) {
+static Slice memory_key(const MemoryEntry *entry) {
         return (Slice){ entry->bytes, entry->key_size };
 }
 
-static int insert_at(Database *database, size_t i, Entry *entry) {
+static int insert_at(Database *database, size_t i, MemoryEntry *entry) {
         if (database->n == database->allocated) {
                 size_t want = database->allocated ? database->allocated * 2 : 16;
-                Entry **grown = reallocarray(database->entries, want, sizeof(Entry *));
+                MemoryEntry **grown = reallocarray(database->entries, want, sizeof(MemoryEntry *));
 
                 if (!grown)
                         return -ENOMEM;
@@ -149,7 +149,7 @@ static int insert_at(Database *database, size_t i, Entry *entry) {
                 database->allocated = want;
         }
         memmove(database->entries + i + 1, database->entries + i,
-                (database->n - i) * sizeof(Entry *));
+                (database->n - i) * sizeof(MemoryEntry *));
         database->entries[i] = entry;
         database->n++;
         return 0;
@@ -157,7 +157,7 @@ static int insert_at(Database *database, size_t i, Entry *entry) {
 
 static void remove_at(Database *database, size_t i) {
         memmove(database->entries + i, database->entries + i + 1,
-                (--database->n - i) * sizeof(Entry *));
+                (--database->n - i) * sizeof(MemoryEntry *));
 }
 
 /* ---- transactions ---- */
@@ -166,7 +166,7 @@ static void take_back(MemoryKv *m) {
         Undo *undo = m->undo;
         Database *database = &m->disk->databases[undo->db];
         bool equal;
-        size_t i = find_entry(database, entry_key(undo->before ?: undo->added), &equal);
+        size_t i = find_entry(database, memory_key(undo->before ?: undo->added), &equal);
 
         if (undo->before && equal)
                 database->entries[i] = undo->before;
@@ -224,7 +224,7 @@ static int memory_commit(Kv *kv) {
         return r;
 }
 
-static int lend(MemoryKv *m, const Entry *entry, Slice *ret_key, Slice *ret_value) {
+static int lend(MemoryKv *m, const MemoryEntry *entry, Slice *ret_key, Slice *ret_value) {
         size_t size = entry->key_size + entry->value_size;
         Lent *lent = malloc(sizeof(*lent) + size);
 
@@ -252,7 +252,7 @@ static int memory_get(Kv *kv, unsigned db, Slice key, Slice *ret) {
 }
 
 /* Puts an entry in the place of what is there (NULL: nothing in it), so that it can be undone. */
-static int replace(MemoryKv *m, unsigned db, Slice key, Entry *entry) {
+static int replace(MemoryKv *m, unsigned db, Slice key, MemoryEntry *entry) {
         Database *database = &m->disk->databases[db];
         bool equal;
         size_t i = find_entry(database, key, &equal);
@@ -295,7 +295,7 @@ static void take_written(MemoryKv *m) {
                 Written *next = written->next;
                 int r;
 
-                r = replace(m, written->db, entry_key(written->entry),
+                r = replace(m, written->db, memory_key(written->entry),
                             written->removed ? NULL : written->entry);
                 assert(r == 0 || (r == -ENOENT && written->removed));
                 if (written->removed)
@@ -319,7 +319,7 @@ static int memory_begin(Kv *kv, bool write) {
         return 0;
 }
 
-static int memory_write(MemoryKv *m, unsigned db, Slice key, Entry *entry) {
+static int memory_write(MemoryKv *m, unsigned db, Slice key, MemoryEntry *entry) {
         int r;
 
         assert(m->mode == MEMORY_WRITING && db < MEMORY_DATABASES);
@@ -334,7 +334,7 @@ static int memory_write(MemoryKv *m, unsigned db, Slice key, Entry *entry) {
 }
 
 static int memory_put(Kv *kv, unsigned db, Slice key, Slice value) {
-        Entry *entry;
+        MemoryEntry *entry;
 
         if (key.size == 0 || key.size > KEY_BYTES_MAX)
                 return -E2BIG;
@@ -376,7 +376,7 @@ static int memory_stats(Kv *kv, KvStats *ret) {
         *ret = (KvStats){ .bytes_max = UINT64_MAX };
         for (unsigned db = 0; db < MEMORY_DATABASES; db++)
                 for (size_t i = 0; i < m->disk->databases[db].n; i++) {
-                        const Entry *entry = m->disk->databases[db].entries[i];
+                        const MemoryEntry *entry = m->disk->databases[db].entries[i];
 
                         ret->bytes_used += entry->key_size + entry->value_size;
                 }
@@ -442,7 +442,7 @@ static int writer_commit(Kv *kv) {
 static int writer_write(Kv *kv, unsigned db, Slice key, Slice value, bool removed) {
         MemoryWriter *w = (MemoryWriter *)kv;
         Written *written = malloc(sizeof(*written));
-        Entry *entry = entry_new(key, value);
+        MemoryEntry *entry = entry_new(key, value);
 
         assert(db < MEMORY_DATABASES);
         if (!written || !entry) {

@@ -93,7 +93,7 @@ static void read_index(Reader *reader, unsigned section, const Index *index) {
 static void read_tallies(Reader *reader) {
         for (size_t i = 0; i < reader->n_asked; i++) {
                 const Asked *asked = &reader->asked[i];
-                uint64_t count = 0;
+                int64_t count = 0;
                 Key key = key_of_id(i);
                 int r = store_tally(reader->store, asked->tally, &asked->key, &count);
 

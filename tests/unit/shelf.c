@@ -65,8 +65,8 @@ static void keys_group(const void *record, Keys *keys) {
         if (!shelved->hidden)
                 key_u64(keys_add(keys), (uint64_t)shelved->group);
 }
-const Index index_group = { "by_group", keys_group };
-const Index tally_group = { "group", keys_group };
+const Index index_group = { .name = "by_group", .keys = keys_group };
+const Index tally_group = { .name = "group", .keys = keys_group };
 
 static void keys_word(const void *record, Keys *keys) {
         const Item *item = record;
@@ -81,8 +81,22 @@ static void keys_word(const void *record, Keys *keys) {
                 p += strspn(p, " ");
         }
 }
-const Index index_word = { "item_by_word", keys_word };
-const Index tally_word = { "word", keys_word };
+const Index index_word = { .name = "item_by_word", .keys = keys_word };
+const Index tally_word = { .name = "word", .keys = keys_word };
+
+static void keys_moved(const void *record, Keys *keys) {
+        const Item *item = record;
+        int64_t n = (int64_t)id_number(item->id);
+
+        if (item->head.hidden)
+                return;
+        key_u64(keys_add_amount(keys, n), (uint64_t)item->head.group);
+        key_u64(keys_add_amount(keys, -n), (uint64_t)item->head.group + 1);
+        key_u64(keys_add(keys), (uint64_t)item->head.group);
+        key_text(keys_add_amount(keys, n), "through");
+        key_text(keys_add_amount(keys, -n), "through");
+}
+const Index sum_moved = { .name = "moved", .keys = keys_moved, .sum = true };
 
 static const char *shelved_fault(const void *record) {
         return ((const Shelved *)record)->group == 1313 ? "there is no group 1313" : NULL;
@@ -95,7 +109,7 @@ const Table item_table = {
         .key = item_key,
         .numbered = true,
         .indices = (const Index *const[]){ &index_group, &index_word, NULL },
-        .tallies = (const Index *const[]){ &tally_group, &tally_word, NULL },
+        .tallies = (const Index *const[]){ &tally_group, &tally_word, &sum_moved, NULL },
         .fault = shelved_fault,
 };
 

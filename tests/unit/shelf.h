@@ -16,7 +16,8 @@ typedef struct Shelved {
         bool hidden;   /* in no index and no tally */
 } Shelved;
 
-/* A numbered record. */
+/* A numbered record; to sum_moved it is a move of as many as its number says from the group after
+ * its own into that, where it is one itself. */
 typedef struct Item {
         Shelved head;
         uint64_t id;
@@ -32,7 +33,7 @@ typedef struct Note {
 
 extern const RecordType item_type, note_type;
 extern const Table item_table, note_table;
-extern const Index index_group, index_word, tally_group, tally_word;
+extern const Index index_group, index_word, tally_group, tally_word, sum_moved;
 extern const Table *const shelf_tables[]; /* both; NULL-terminated */
 
 #define SHELF_SITE     3

@@ -58,24 +58,31 @@ static void test_round_trip(_unused_ void **state) {
         }
 }
 
-/* The type as an older program has it: some fields are not there yet. */
-static RecordType older_type(Rng *rng, const RecordType *type, Field *fields,
-                             RecordType *older_items) {
-        RecordType older = *type;
+#define LISTS_MAX 4
 
-        older.fields = fields;
-        older.n_fields = 0;
+typedef struct OlderType {
+        RecordType type;
+        Field fields[RECORD_FIELDS_MAX];
+} OlderType;
+
+/* The type as an older program has it: some fields are not there yet. The items of its lists are of
+ * these types, one after the other; NULL: as they are. */
+static void make_older(Rng *rng, const RecordType *type, const OlderType *items, OlderType *ret) {
+        ret->type = *type;
+        ret->type.fields = ret->fields;
+        ret->type.n_fields = 0;
         for (size_t i = 0; i < type->n_fields; i++) {
-                Field *field = &fields[older.n_fields];
+                const OlderType *of_list =
+                        items && type->fields[i].type == FIELD_LIST ? items++ : NULL;
+                Field *field = &ret->fields[ret->type.n_fields];
 
                 if (rng_one_in(rng, 3))
                         continue;
                 *field = type->fields[i];
-                if (field->type == FIELD_LIST)
-                        field->items = older_items;
-                older.n_fields++;
+                if (of_list)
+                        field->items = &of_list->type;
+                ret->type.n_fields++;
         }
-        return older;
 }
 
 /* An older program reads what a newer one stored, in lists too, and writes the very same. */
@@ -84,32 +91,27 @@ static void test_unknown_kept(_unused_ void **state) {
         size_t n_unknown = 0;
 
         for (size_t i = 0; i < n_types * RANDOM_RECORDS; i++) {
-                const RecordType *type = types[i % n_types], *items = type;
-                Field fields[RECORD_FIELDS_MAX], item_fields[RECORD_FIELDS_MAX];
-                RecordType older, older_items = *type;
+                static OlderType older, items[LISTS_MAX];
+                const RecordType *type = types[i % n_types];
                 _cleanup_(buffer_done) Buffer stored = {}, again = {};
                 RecordSpace record, decoded, copy;
+                size_t n_lists = 0;
 
                 for (size_t k = 0; k < type->n_fields; k++)
                         if (type->fields[k].type == FIELD_LIST)
-                                items = type->fields[k].items;
-                if (items != type)
-                        older_items = older_type(&rng, items, item_fields, &older_items);
-                for (size_t k = 0; k < older_items.n_fields && items != type; k++)
-                        if (item_fields[k].type == FIELD_LIST)
-                                item_fields[k].items = &pause_type; /* of clocks */
-                older = older_type(&rng, type, fields, &older_items);
+                                make_older(&rng, type->fields[k].items, NULL, &items[n_lists++]);
+                make_older(&rng, type, items, &older);
 
                 random_record(&rng, type, &record);
                 assert_int_equal(record_encode(type, &record, &stored), 0);
-                assert_int_equal(record_decode(&older, buffer_slice(&stored), &decoded), 0);
+                assert_int_equal(record_decode(&older.type, buffer_slice(&stored), &decoded), 0);
                 n_unknown += ((Record *)&decoded)->unknown_size > 0;
-                assert_int_equal(record_copy(&older, &copy, &decoded), 0);
-                assert_true(same_record(&older, &copy, &decoded));
-                record_done(&older, &decoded);
-                assert_int_equal(record_encode(&older, &copy, &again), 0);
+                assert_int_equal(record_copy(&older.type, &copy, &decoded), 0);
+                assert_true(same_record(&older.type, &copy, &decoded));
+                record_done(&older.type, &decoded);
+                assert_int_equal(record_encode(&older.type, &copy, &again), 0);
                 assert_true(same_slice(buffer_slice(&again), buffer_slice(&stored)));
-                record_done(&older, &copy);
+                record_done(&older.type, &copy);
                 record_done(type, &record);
         }
         assert_true(n_unknown > n_types * RANDOM_RECORDS / 2);

@@ -161,8 +161,9 @@ static void test_rung(void **state) {
                 { HOURS(8) + 1, 3, true },     { DAYS(2), 4, true },      { DAYS(9), 4, true },
         };
         World *world = *state;
-        uint64_t id = create(world, "normal"), n;
+        uint64_t id = create(world, "normal");
         Key key = {};
+        int64_t n;
 
         key_u8(&key, KIND_TICKET);
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -360,7 +361,7 @@ static void test_summaries(void **state) {
 static void test_acknowledge(void **state) {
         World *world = *state;
         Key kind = {};
-        uint64_t n;
+        int64_t n;
         Escalation e;
         Change *change;
 

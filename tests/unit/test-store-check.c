@@ -152,6 +152,12 @@ static void count_short(MDB_txn *txn, unsigned dbi) {
         row_put(txn, dbi, &key, "\2", 1);
 }
 
+static void sum_wrong(MDB_txn *txn, unsigned dbi) {
+        Key key = key_of_tally("moved", 6);
+
+        row_put(txn, dbi, &key, "\xff\xff\xff\xff\xff\xff\xff\xfa", 8);
+}
+
 static void lose_tally(MDB_txn *txn, unsigned dbi) {
         Key key = key_of_tally("group", 5);
 
@@ -248,17 +254,21 @@ static const struct {
           "index by_group has 6 entries, the records ask for 5\n"
           "index item_by_word has 10 entries, the records ask for 8\n"
           "tally group says 1, the records 0\n"
+          "tally moved says 2, the records -2\n"
+          "tally moved says 2, the records 5\n"
           "tally word says 5, the records 4\n"
           "tally word says 1, the records 0\n"
-          "there are 11 tallies, the records ask for 9\n" },
+          "there are 17 tallies, the records ask for 15\n" },
         { "item", cut_record,
           "item 0003000000000003: the record is damaged\n"
           "index by_group has 6 entries, the records ask for 5\n"
           "index item_by_word has 10 entries, the records ask for 8\n"
           "tally group says 1, the records 0\n"
+          "tally moved says 2, the records -2\n"
+          "tally moved says 2, the records 5\n"
           "tally word says 5, the records 4\n"
           "tally word says 1, the records 0\n"
-          "there are 11 tallies, the records ask for 9\n" },
+          "there are 17 tallies, the records ask for 15\n" },
         { "item", swap_records,
           "item 0003000000000003: the record is stored under another's key\n"
           "item 0003000000000003: missing in index by_group\n"
@@ -278,13 +288,14 @@ static const struct {
         { "by_group", empty_entry, "item 0003000000000003: damaged in index by_group\n" },
         { "tally", count_wrong, "tally group says 1, the records 2\n" },
         { "tally", count_short, "tally group says 0, the records 2\n" },
-        { "tally", lose_tally, "there are 10 tallies, the records ask for 11\n" },
+        { "tally", sum_wrong, "tally moved says -6, the records -5\n" },
+        { "tally", lose_tally, "there are 16 tallies, the records ask for 17\n" },
         { "tally", add_tally,
           "tally group says 1, the records 0\n"
-          "there are 12 tallies, the records ask for 11\n" },
+          "there are 18 tallies, the records ask for 17\n" },
         { "tally", add_odd_tally,
           "tally \\xff\\xff says 1, the records 0\n"
-          "there are 12 tallies, the records ask for 11\n" },
+          "there are 18 tallies, the records ask for 17\n" },
         { "journal", lose_first_journal, "journal: record 1 is missing\n" },
         { "journal", lose_middle_journal, "journal: record 3 is missing\n" },
         { "journal", lose_last_journal,

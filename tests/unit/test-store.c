@@ -30,7 +30,7 @@ static void assert_clean(Shelf *shelf) {
 
 static void assert_tally(Shelf *shelf, const Index *tally, const char *word, uint64_t expected) {
         Key key = {};
-        uint64_t n;
+        int64_t n;
 
         key_text(&key, word);
         assert_int_equal(store_tally(shelf->store, tally, &key, &n), 0);
@@ -72,6 +72,43 @@ static int64_t group_in(Change *change, uint64_t id) {
         group = item.head.group;
         record_done(&item_type, &item);
         return group;
+}
+
+static void assert_moved(Change *change, int64_t group, int64_t expected) {
+        Key key = key_of_id((uint64_t)group);
+        int64_t found;
+
+        assert_int_equal(change_tally(change, &sum_moved, &key, &found), 0);
+        assert_int_equal(found, expected);
+}
+
+/* A balance is asked for before the change that would overdraw it is made. */
+static void test_change_sees_its_sums(void **state) {
+        Shelf *shelf = *state;
+        uint64_t first = shelf_add(shelf, "first", 4, NULL), second, third;
+        Change *change = shelf_begin(shelf);
+        Key key = key_of_id(first);
+
+        assert_moved(change, 4, 2);
+        assert_moved(change, 5, -1);
+        second = shelf_put(change, 0, "second", 4, NULL, false);
+        assert_moved(change, 4, 2 + 3);
+        assert_moved(change, 5, -3);
+        third = shelf_put(change, 0, "third", 3, NULL, false);
+        assert_int_equal(id_number(third), 3);
+        assert_moved(change, 4, 2 + 3 - 3);
+        shelf_put(change, second, "second", 7, NULL, false); /* another one than it was */
+        assert_moved(change, 4, 2 - 3);
+        assert_moved(change, 7, 3);
+        assert_int_equal(change_remove(change, &item_table, &key), 0);
+        assert_moved(change, 4, -3);
+        assert_moved(change, 5, 0);
+        shelf_apply(shelf, change);
+        change = shelf_begin(shelf);
+        assert_moved(change, 4, -3);
+        change_drop(change);
+        shelf_commit(shelf);
+        assert_clean(shelf);
 }
 
 static void test_change_sees_itself(void **state) {
@@ -343,10 +380,11 @@ static void test_too_large(void **state) {
 
 /* ---- against a model ------------------------------------------------------------------------ */
 
-#define MODEL_ITEMS 1200
-#define MODEL_NOTES 30
-#define MODEL_WORDS 8
-#define ROUNDS      400
+#define MODEL_ITEMS  1200
+#define MODEL_NOTES  30
+#define MODEL_WORDS  8
+#define MODEL_GROUPS 10
+#define ROUNDS       400
 
 typedef struct ModelItem {
         bool alive, hidden;
@@ -384,7 +422,7 @@ static void put_random_item(Rng *rng, Change *change, Model *model, size_t numbe
 
         *item = (ModelItem){ .alive = true,
                              .hidden = rng_one_in(rng, 5),
-                             .group = rng_between(rng, 0, 9),
+                             .group = rng_between(rng, 0, MODEL_GROUPS - 1),
                              .words = (uint8_t)(rng_next(rng) & rng_next(rng)),
                              .version = (unsigned)rng_below(rng, 1000) };
         words_text(rng, item->words, words);
@@ -403,7 +441,7 @@ static void random_write(Rng *rng, Change *change, Model *model) {
 
         note_code(i, code);
         if (rng_one_in(rng, 4)) {
-                model->notes[i] = rng_between(rng, 0, 9);
+                model->notes[i] = rng_between(rng, 0, MODEL_GROUPS - 1);
                 shelf_put_note(change, code, model->notes[i]);
         } else if (rng_one_in(rng, 6)) {
                 key = key_of_code(code);
@@ -464,8 +502,9 @@ static void compare_records(Shelf *shelf, const Model *model) {
 /* The entries of one key: items by number, then notes by code. */
 static void compare_group(Shelf *shelf, const Model *model, int64_t group) {
         Key prefix = {}, position = {}, key, whole = {};
-        uint64_t n = 0, tally, found = 0;
+        uint64_t n = 0, found = 0;
         bool seen[MODEL_NOTES] = {};
+        int64_t tally;
 
         key_u64(&prefix, (uint64_t)group);
         for (size_t i = 1; i < model->next; i++) {
@@ -498,6 +537,32 @@ static void compare_group(Shelf *shelf, const Model *model, int64_t group) {
         assert_int_equal(tally, n + found);
 }
 
+static void compare_moved(Shelf *shelf, const Model *model) {
+        int64_t wanted[MODEL_GROUPS + 1] = {}, found;
+        Key prefix = {}, position = {};
+
+        for (size_t i = 1; i < model->next; i++) {
+                if (!model->items[i].alive || model->items[i].hidden)
+                        continue;
+                wanted[model->items[i].group] += (int64_t)i + 1;
+                wanted[model->items[i].group + 1] -= (int64_t)i;
+        }
+        for (unsigned i = 0; i <= MODEL_GROUPS; i++) {
+                Key key = key_of_id(i);
+
+                assert_int_equal(store_tally(shelf->store, &sum_moved, &key, &found), 0);
+                assert_int_equal(found, wanted[i]);
+                if (wanted[i] == 0)
+                        continue;
+                assert_int_equal(
+                        store_tally_next(shelf->store, &sum_moved, &prefix, &position, &found), 0);
+                assert_true(position.size == 8 && load_be64(position.bytes) == i);
+                assert_int_equal(found, wanted[i]);
+        }
+        assert_int_equal(store_tally_next(shelf->store, &sum_moved, &prefix, &position, &found),
+                         -ENOENT);
+}
+
 static void compare_word(Shelf *shelf, const Model *model, unsigned word) {
         Key prefix = {}, position = {}, key;
         uint64_t n = 0;
@@ -522,8 +587,9 @@ static void compare_word(Shelf *shelf, const Model *model, unsigned word) {
 
 static void compare_all(Shelf *shelf, const Model *model) {
         compare_records(shelf, model);
-        for (int64_t group = 0; group < 10; group++)
+        for (int64_t group = 0; group < MODEL_GROUPS; group++)
                 compare_group(shelf, model, group);
+        compare_moved(shelf, model);
         for (unsigned word = 0; word < MODEL_WORDS; word++)
                 compare_word(shelf, model, word);
         assert_int_equal(store_head(shelf->store)->sequence, model->changes);
@@ -563,11 +629,17 @@ static void test_random(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                ON_LMDB(test_put_get_remove), ON_LMDB(test_change_sees_itself),
-                ON_LMDB(test_drop),           ON_LMDB(test_ids),
-                ON_LMDB(test_same_key_twice), ON_LMDB(test_batch),
-                ON_LMDB(test_abort),          ON_MEMORY(test_failures),
-                ON_LMDB(test_noted),          ON_LMDB(test_too_large),
+                ON_LMDB(test_put_get_remove),
+                ON_LMDB(test_change_sees_itself),
+                ON_LMDB(test_change_sees_its_sums),
+                ON_LMDB(test_drop),
+                ON_LMDB(test_ids),
+                ON_LMDB(test_same_key_twice),
+                ON_LMDB(test_batch),
+                ON_LMDB(test_abort),
+                ON_MEMORY(test_failures),
+                ON_LMDB(test_noted),
+                ON_LMDB(test_too_large),
                 ON_LMDB(test_random),
         };
 
