@@ -10,6 +10,7 @@
 #include "aftersales/bus.h"
 #include "aftersales/limits.h"
 #include "base/text.h"
+#include "transfer/value.h"
 
 #define MASKED "***"
 
@@ -118,6 +119,38 @@ static int read_string_field(sd_bus_message *m, const Field *field, const char *
         }
 }
 
+/* An array of dictionaries, or the text that stands for it in files. */
+static int read_list(sd_bus_message *m, const Field *field, const char *contents, void *record,
+                     Refusal *refusal) {
+        const List *list = field_at(field, record);
+        const char *text = "";
+        int r;
+
+        if (STREQ(contents, "s")) {
+                r = sd_bus_message_read_basic(m, 's', &text);
+                return r < 0 ? r : value_read(field, text, record, refusal);
+        }
+        if (!STREQ(contents, "aa{sv}"))
+                return refuse_type(field->name, "an array of dictionaries (aa{sv})", contents,
+                                   refusal);
+        r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+        while (r >= 0 && (r = sd_bus_message_at_end(m, false)) == 0) {
+                FieldMask given = {};
+                void *item;
+
+                r = list_add_given(field, record, &item, refusal);
+                if (r == 0)
+                        r = fields_read(m, field->items, item, &given, NULL, NULL, refusal);
+                if (r == 0)
+                        r = list_check_item(field, item, &given, refusal);
+                if (r != 0)
+                        return list_refuse_item(field, list->n, r, refusal);
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return MIN(r, 0);
+}
+
 static int read_field(sd_bus_message *m, const Field *field, const char *contents, void *record,
                       Refusal *refusal) {
         int64_t number = 0;
@@ -146,10 +179,9 @@ static int read_field(sd_bus_message *m, const Field *field, const char *content
                         field_set_number(field, record, number);
                 return r;
         case FIELD_LIST:
-                break;
+                return read_list(m, field, contents, record, refusal);
         }
-        return refuse(refusal, REFUSED_UNKNOWN_FIELD, "the field %s is not the caller's to set",
-                      field->name);
+        return -EINVAL;
 }
 
 static int check_line(const char *key, const char *text, size_t limit, bool multiline,

@@ -226,6 +226,42 @@ void *list_add(List *list, const RecordType *items) {
         return memset((char *)grown + list->n++ * items->size, 0, items->size);
 }
 
+int list_add_given(const Field *field, void *record, void **ret_item, Refusal *refusal) {
+        List *list = field_at(field, record);
+
+        if (field->limit == 0)
+                return refuse(refusal, REFUSED_UNKNOWN_FIELD,
+                              "the field %s is not the caller's to set", field->name);
+        if (list->n >= (size_t)field->limit)
+                return refuse(refusal, REFUSED_LIMIT, "%s: at most %" PRId64 " are allowed at once",
+                              field->name, field->limit);
+        *ret_item = list_add(list, field->items);
+        return *ret_item ? 0 : -ENOMEM;
+}
+
+int list_check_item(const Field *field, const void *item, const FieldMask *given,
+                    Refusal *refusal) {
+        for (size_t i = 0; i < field->items->n_fields; i++) {
+                const Field *part = &field->items->fields[i];
+
+                if (field_mask_has(given, i) && !(part->marks & FIELD_SETTABLE))
+                        return refuse(refusal, REFUSED_UNKNOWN_FIELD,
+                                      "%s: is not the caller's to set", part->name);
+                if (!field_is_set(part, item) && (part->marks & FIELD_REQUIRED))
+                        return refuse(refusal, REFUSED_MISSING_FIELD, "%s is missing (%s)",
+                                      part->name, part->doc);
+        }
+        return 0;
+}
+
+int list_refuse_item(const Field *field, size_t item, int result, Refusal *refusal) {
+        Refusal of_item = *refusal;
+
+        if (result > 0)
+                refuse(refusal, result, "%s: item %zu: %s", field->name, item, of_item.text);
+        return result;
+}
+
 void record_done(const RecordType *type, void *record) {
         Record *head = record;
 

@@ -52,7 +52,8 @@ typedef struct Field {
         const char *name; /* snake_case, the same word everywhere */
         size_t offset;
         unsigned marks;
-        int64_t limit;           /* text: bytes; numbers: greatest value; 0: the type's own */
+        int64_t limit;           /* text: bytes; numbers: greatest value; 0: the type's own; lists:
+                                  * items that a caller may give */
         const EnumNames *names;  /* FIELD_ENUM */
         const RecordType *items; /* FIELD_LIST */
         const char *doc;         /* one line: meaning and unit */
@@ -168,3 +169,9 @@ int record_copy(const RecordType *type, void *record, const void *source);
 int record_merge(const RecordType *type, void *record, const void *source, const FieldMask *mask);
 /* Adds one zeroed item and returns it, or NULL without memory. */
 void *list_add(List *list, const RecordType *items);
+/* The same for one that a caller gives: 0, REFUSED_LIMIT, -ENOMEM. */
+int list_add_given(const Field *field, void *record, void **ret_item, Refusal *refusal);
+/* Whether a caller may give an item with these fields: 0 or refused. */
+int list_check_item(const Field *field, const void *item, const FieldMask *given, Refusal *refusal);
+/* Says of a refusal that it is about that item (1, 2, ...). The result is passed on. */
+int list_refuse_item(const Field *field, size_t item, int result, Refusal *refusal);

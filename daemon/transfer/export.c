@@ -32,7 +32,7 @@ typedef struct Exporting {
 
 static bool is_exported(const Exporting *e, const Field *field) {
         return !(field->marks & FIELD_HIDDEN) &&
-               (field->type != FIELD_LIST || e->options->format == ROW_JSON);
+               (field->type != FIELD_LIST || field->limit > 0 || e->options->format == ROW_JSON);
 }
 
 static int add_column(Exporting *e, const char *name, Refusal *refusal) {
@@ -145,7 +145,10 @@ static void fill_cells(Exporting *e, const void *record) {
                 *cell = (OutCell){ .name = field->name };
                 if (field->type == FIELD_LIST) {
                         starts[i] = e->lists.size;
-                        append_list(e, &e->lists, field, record);
+                        if (e->options->format == ROW_JSON)
+                                append_list(e, &e->lists, field, record);
+                        else
+                                value_append_list(field, record, &e->lists);
                         buffer_put_u8(&e->lists, 0);
                 } else if (field_is_set(field, record) || field->type == FIELD_FLAG) {
                         cell->text = text_of(e, field, record, e->numbers[i]);
@@ -155,7 +158,7 @@ static void fill_cells(Exporting *e, const void *record) {
         for (size_t i = 0; i < e->n_columns && e->lists.error == 0; i++)
                 if (e->columns[i]->type == FIELD_LIST && field_is_set(e->columns[i], record)) {
                         e->cells[i].text = (const char *)e->lists.data + starts[i];
-                        e->cells[i].bare = true;
+                        e->cells[i].bare = e->options->format == ROW_JSON;
                 }
 }
 

@@ -211,6 +211,142 @@ static int read_number(const Field *field, const char *text, int64_t *ret, Refus
         return refuse_form(field, "cannot be given in a file", refusal);
 }
 
+/* ---- lists ---- */
+
+static const char blanks[] = " \t";
+
+/* The text in quotation marks at *at. 0 or -EINVAL. */
+static int take_quoted(const char **at, char *ret) {
+        const char *p = *at + 1;
+
+        for (; *p; p++) {
+                if (*p == '"' && *++p != '"') {
+                        *ret = '\0';
+                        *at = p;
+                        return *p && *p != ';' && !strchr(blanks, *p) ? -EINVAL : 0;
+                }
+                *ret++ = *p;
+        }
+        return -EINVAL;
+}
+
+/* What stands at *at up to one of these. */
+static void take_until(const char **at, const char *ends, char *ret) {
+        size_t n = strcspn(*at, ends);
+
+        memcpy(ret, *at, n);
+        ret[n] = '\0';
+        *at += n;
+}
+
+/* The next field of an item; both have room for the whole text. 1, 0 at the end of the item,
+ * -EINVAL. */
+static int next_pair(const char **at, char *name, char *value) {
+        *at += strspn(*at, blanks);
+        if (!**at || **at == ';')
+                return 0;
+        take_until(at, "= \t;\"", name);
+        if (!*name || **at != '=')
+                return -EINVAL;
+        ++*at;
+        if (**at == '"')
+                return take_quoted(at, value) < 0 ? -EINVAL : 1;
+        take_until(at, " \t;\"", value);
+        return **at == '"' ? -EINVAL : 1;
+}
+
+static int read_pair(const RecordType *type, const char *name, const char *value, void *item,
+                     FieldMask *given, Refusal *refusal) {
+        char clean[NAME_MAX_BYTES];
+        const Field *field;
+        size_t position;
+
+        field = record_field(type, name, &position);
+        if (!field || (field->marks & FIELD_HIDDEN))
+                return refuse(refusal, REFUSED_UNKNOWN_FIELD, "there is no field '%s'",
+                              text_escape(name, clean, sizeof(clean)));
+        if (field_mask_has(given, position))
+                return refuse(refusal, REFUSED_INVALID_VALUE, "%s: is given twice", field->name);
+        field_mask_set(given, position);
+        return value_read(field, value, item, refusal);
+}
+
+static int read_item(const Field *list, const char **at, void *item, char *name, char *value,
+                     Refusal *refusal) {
+        FieldMask given = {};
+        int r;
+
+        while ((r = next_pair(at, name, value)) > 0) {
+                r = read_pair(list->items, name, value, item, &given, refusal);
+                if (r != 0)
+                        return r;
+        }
+        if (r < 0)
+                return refuse(refusal, REFUSED_INVALID_VALUE,
+                              "write its fields as name=value, divided by blanks, and a semicolon "
+                              "before the next item");
+        return list_check_item(list, item, &given, refusal);
+}
+
+static int read_list(const Field *field, const char *text, void *record, Refusal *refusal) {
+        const List *list = field_at(field, record);
+        size_t size = strlen(text) + 1;
+        _cleanup_free_ char *words = malloc(2 * size);
+        int r = words ? 0 : -ENOMEM;
+
+        text += strspn(text, blanks);
+        while (r == 0 && *text) {
+                void *item;
+
+                r = list_add_given(field, record, &item, refusal);
+                if (r == 0)
+                        r = read_item(field, &text, item, words, words + size, refusal);
+                if (r != 0)
+                        return list_refuse_item(field, list->n, r, refusal);
+                text += *text == ';';
+                text += strspn(text, blanks);
+        }
+        return r;
+}
+
+static void append_pair(const char *name, const char *value, Buffer *buffer) {
+        bool quoted = !*value || strpbrk(value, " \t;\"");
+
+        buffer_put(buffer, name, strlen(name));
+        buffer_put_u8(buffer, '=');
+        if (quoted)
+                buffer_put_u8(buffer, '"');
+        for (; *value; value++) {
+                if (*value == '"')
+                        buffer_put_u8(buffer, '"');
+                buffer_put_u8(buffer, (uint8_t)*value);
+        }
+        if (quoted)
+                buffer_put_u8(buffer, '"');
+}
+
+void value_append_list(const Field *field, const void *record, Buffer *buffer) {
+        const List *list = field_at(field, record);
+
+        for (size_t i = 0; i < list->n; i++) {
+                const char *item = (const char *)list->items + i * field->items->size;
+                const char *before = i > 0 ? "; " : "";
+
+                for (size_t k = 0; k < field->items->n_fields; k++) {
+                        const Field *of = &field->items->fields[k];
+                        char text[VALUE_SIZE];
+
+                        if (!(of->marks & FIELD_SETTABLE) || !field_is_set(of, item))
+                                continue;
+                        buffer_put(buffer, before, strlen(before));
+                        append_pair(of->name, value_text(of, item, text), buffer);
+                        before = " ";
+                }
+        }
+}
+
+/* ---- any of them ---- */
+
 int value_read(const Field *field, const char *text, void *record, Refusal *refusal) {
         int64_t number = 0;
         int r;
@@ -224,6 +360,8 @@ int value_read(const Field *field, const char *text, void *record, Refusal *refu
                 r = field_check_text(field, text, refusal);
                 return r != 0 ? r : field_set_text(field, record, text);
         }
+        if (field->type == FIELD_LIST)
+                return read_list(field, text, record, refusal);
         r = read_number(field, text, &number, refusal);
         if (r == 0)
                 field_set_number(field, record, number);

@@ -12,6 +12,9 @@
  *      enum    the name
  *      flag    true or false
  *      text    itself
+ *      list    items divided by semicolons, an item its fields divided by blanks, as name=value; a
+ *              value with blanks, semicolons or quotation marks in quotation marks, its own
+ * doubled: part=P-1 quantity=2; part=P-7 old_serial="7 A"
  */
 
 #include "record/record.h"
@@ -20,11 +23,12 @@
 /* What stands for personal data in the files of those who may not read it. */
 #define VALUE_MASKED "***"
 
-/* Sets a field of a record; personal data is never set to what masks it. 0, REFUSED_INVALID_VALUE,
- * -ENOMEM. */
+/* Sets a field of a record; personal data is never set to what masks it. 0, refused, -ENOMEM. */
 int value_read(const Field *field, const char *text, void *record, Refusal *refusal);
 /* The text of a field that is set; buffer is for those that are no texts. */
 const char *value_text(const Field *field, const void *record, char buffer[static VALUE_SIZE]);
+/* Appends that of a list. */
+void value_append_list(const Field *field, const void *record, Buffer *buffer);
 /* An instant, as above. 0 or -EINVAL. */
 int value_read_time(const char *text, int64_t *ret);
 /* The number of a case, as above. 0 or -EINVAL. */

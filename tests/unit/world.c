@@ -18,6 +18,7 @@
 #include "loop/request.h"
 #include "masters/product.h"
 #include "masters/unit.h"
+#include "transfer/value.h"
 
 const Table *const world_tables[] = {
         &unit_table,    &product_table, &serial_table,     &fault_table,
@@ -158,6 +159,10 @@ void world_set(World *world, const RecordType *type, void *record, FieldMask *gi
         field_mask_set(given, position);
         if (field->type == FIELD_TEXT) {
                 assert_int_equal(field_set_text(field, record, value), 0);
+                return;
+        }
+        if (field->type == FIELD_LIST) {
+                assert_int_equal(value_read(field, value, record, &world->refusal), 0);
                 return;
         }
         if (field->type == FIELD_ENUM) {
