@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "masters/registers.h"
+#include "bus/bus.h"
 
 #define LINE_SIZE (TEXT_MAX_BYTES + NAME_MAX_BYTES + 16)
 
@@ -14,7 +14,7 @@ static void set_subject(FileOrder *order, const char *name) {
         for (const Kind *const *kind = app_kinds; *kind; kind++)
                 if (STREQ((*kind)->name, name))
                         order->kind = *kind;
-        for (const Register *const *reg = master_registers; *reg; reg++)
+        for (const Register *const *reg = bus_registers; *reg; reg++)
                 if (STREQ((*reg)->name, name))
                         order->reg = *reg;
 }

@@ -18,7 +18,6 @@
 #include "loop/history.h"
 #include "loop/request.h"
 #include "masters/product.h"
-#include "masters/registers.h"
 #include "masters/unit.h"
 #include "runtime/notify.h"
 #include "store/check.h"
@@ -333,7 +332,7 @@ static int start_runtime(App *app) {
                 .engine = app->engine,
                 .store = app->store,
                 .committer = app->committer,
-                .registers = master_registers,
+                .registers = bus_registers,
                 .is_heard = bus_is_heard,
                 .announce = bus_announce,
                 .announced = bus_announced,

@@ -141,6 +141,8 @@ static int needed_permission(const BusCall *call, const BusMethod *method,
         if (method->permission == MAY_READ)
                 return (int)(kind ? kind->read : reg->read);
         if (method->permission == MAY_WRITE)
+                return (int)reg->write;
+        if (method->permission == MAY_CREATE)
                 return (int)(kind ? kind->create_permission : reg->write);
         return method->permission;
 }

@@ -40,6 +40,9 @@ typedef struct BusOptions {
         void *reload_userdata;
 } BusOptions;
 
+/* Everything that is stored besides cases; NULL-terminated. */
+extern const Register *const bus_registers[];
+
 /* Connects and registers everything; nothing is handled and no name is owned yet. */
 int bus_new(const BusOptions *options, Bus **ret);
 Bus *bus_free(Bus *bus);

@@ -213,7 +213,7 @@ static int case_explain_page(BusCall *call) {
 }
 
 const BusMethod case_methods[] = {
-        { "Create", "a{sv}", "fields", "tb", "id created", MAY_WRITE, case_create,
+        { "Create", "a{sv}", "fields", "tb", "id created", MAY_CREATE, case_create,
           "Takes a case in. The same reference again gives the same case, and created is false." },
         { "Get", "t", "id", "a{sv}", "record", MAY_READ, case_get,
           "Everything that is known of a case." },

@@ -10,7 +10,6 @@
 #include "aftersales/limits.h"
 #include "bus/internal.h"
 #include "loop/feed.h"
-#include "masters/registers.h"
 
 typedef struct ChangesPage {
         BusCall *call;
@@ -78,7 +77,7 @@ static int append_page(ChangesPage *page) {
         const BusOptions *options = &page->call->bus->options;
         Feed feed = {
                 .kinds = engine_kinds(options->engine),
-                .registers = master_registers,
+                .registers = bus_registers,
                 .row = append_row,
                 .userdata = page,
         };

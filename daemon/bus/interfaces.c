@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Everything on the bus: a further kind of case or sort of master data is one entry here. */
+/* Everything on the bus: a further kind of case or register is one entry here. */
 
 #include <stdio.h>
 
@@ -61,6 +61,10 @@ const BusInterface *const bus_interfaces[] = {
         &reports_interface,  &escalations_interface, &notifications_interface, &units_interface,
         &products_interface, &serials_interface,     &faults_interface,        &calendars_interface,
         &policy_interface,   &backups_interface,     &clock_interface,         NULL,
+};
+
+const Register *const bus_registers[] = {
+        &unit_register, &product_register, &serial_register, &fault_register, NULL,
 };
 
 void bus_list_names(bool registers, char *buffer, size_t size) {

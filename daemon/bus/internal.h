@@ -41,6 +41,7 @@ enum {
         ANYBODY = _PERMISSION_MAX, /* who may send to us at all */
         MAY_READ,                  /* as the kind or register of the interface says */
         MAY_WRITE,
+        MAY_CREATE,        /* likewise; not offered where no caller creates any */
         MAY_READ_ANYTHING, /* of any kind or register, or escalations */
 };
 
@@ -65,7 +66,7 @@ struct BusInterface {
         const BusMethod *methods; /* ended by an empty one */
         const BusSignal *signals; /* likewise, or NULL */
         const Kind *kind;         /* of an interface of cases: its transitions are methods too */
-        const Register *reg;      /* of an interface of master data */
+        const Register *reg;      /* of an interface of master data or entries */
         bool manual_clock;        /* only offered with a manual clock */
         const char *doc;
 };
@@ -122,6 +123,8 @@ struct Bus {
         uint64_t last_job;
 };
 
+/* Whether a method is there for anybody to call. */
+bool bus_offers(const BusInterface *interface, const BusMethod *method);
 /* The method of a name in an interface, or NULL; for a kind's transitions *ret_transition is set
  * instead. */
 const BusMethod *bus_find_method(const BusInterface *interface, const char *member,
@@ -156,8 +159,8 @@ int bus_failure(int r, const char *interface, const char *member, Refusal *refus
 #define MEMBER_SIZE 64
 void member_from_name(const char *name, char ret[static MEMBER_SIZE]);
 
-/* Methods that interfaces of cases and of master data have in common. */
-extern const BusMethod case_methods[], master_methods[];
+/* Methods that interfaces of cases, of master data and of entries have in common. */
+extern const BusMethod case_methods[], master_methods[], entry_methods[];
 extern const BusSignal case_signals[];
 int bus_case_move(BusCall *call, const Transition *transition);
 

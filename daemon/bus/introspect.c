@@ -105,7 +105,8 @@ static void print_interface(FILE *file, const BusInterface *interface) {
         if (interface->reg)
                 print_fields(file, interface->reg->table->type);
         for (const BusMethod *method = interface->methods; method->member; method++)
-                print_method(file, method->member, method, method->doc);
+                if (bus_offers(interface, method))
+                        print_method(file, method->member, method, method->doc);
         for (size_t i = 0; interface->kind && i < interface->kind->n_transitions; i++)
                 if (!interface->kind->transitions[i].internal)
                         print_transition(file, interface->kind, &interface->kind->transitions[i]);

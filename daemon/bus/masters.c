@@ -96,8 +96,8 @@ static int master_get(BusCall *call) {
 
 static int list_page(BusCall *call, const Page *page, RowSink *sink,
                      char next[static LIST_CURSOR_SIZE]) {
-        return list_masters(call->bus->options.store, call->interface->reg, &page->filter,
-                            page->cursor, page->limit, row_append, sink, next, &call->refusal);
+        return list_register(call->bus->options.store, call->interface->reg, &page->filter,
+                             page->cursor, page->limit, row_append, sink, next, &call->refusal);
 }
 
 static int master_list(BusCall *call) {

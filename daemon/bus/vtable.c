@@ -37,13 +37,21 @@ void member_from_name(const char *name, char ret[static MEMBER_SIZE]) {
         ret[n] = '\0';
 }
 
+bool bus_offers(const BusInterface *interface, const BusMethod *method) {
+        const char *made_by = interface->kind  ? interface->kind->made_by
+                              : interface->reg ? interface->reg->made_by
+                                               : NULL;
+
+        return method->permission != MAY_CREATE || !made_by;
+}
+
 const BusMethod *bus_find_method(const BusInterface *interface, const char *member,
                                  const Transition **ret_transition) {
         char name[MEMBER_SIZE];
 
         *ret_transition = NULL;
         for (const BusMethod *method = interface->methods; method->member; method++)
-                if (STREQ(method->member, member))
+                if (STREQ(method->member, member) && bus_offers(interface, method))
                         return method;
         for (size_t i = 0; interface->kind && i < interface->kind->n_transitions; i++) {
                 member_from_name(interface->kind->transitions[i].name, name);
@@ -124,7 +132,8 @@ int vtable_new(const BusInterface *interface, sd_bus_message_handler_t handler, 
         }
         vtable->entries[vtable->n++] = start;
         for (const BusMethod *method = interface->methods; method->member; method++)
-                add_method(vtable, method->member, method, handler);
+                if (bus_offers(interface, method))
+                        add_method(vtable, method->member, method, handler);
         for (size_t i = 0; i < n_transitions; i++) {
                 char member[MEMBER_SIZE];
 

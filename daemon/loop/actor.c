@@ -2,6 +2,7 @@
 
 #include "loop/actor.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -11,6 +12,8 @@ static const char *const permission_names[] = {
         PERMISSIONS(X)
 #undef X
 };
+
+static_assert(_PERMISSION_MAX <= 8 * sizeof((Actor){}.permissions), "a bit for each");
 
 const char *permission_name(Permission permission) {
         return permission_names[permission];

@@ -40,6 +40,10 @@ int case_next_event(const Engine *engine, const Kind *kind, const Case *c, int64
 int case_pass_event(const Engine *engine, const Kind *kind, Case *c, const CaseEvent *event,
                     int64_t now);
 
+/* As engine_settle(), within a change. */
+int engine_settle_within(const Engine *engine, Change *change, const Kind *kind, uint64_t id,
+                         const Call *call);
+
 /* Tells whoever stands one rung higher that a case was reopened. */
 int engine_raise_reopened(Step *step);
 

@@ -230,7 +230,7 @@ static int create_step(Step *step, const Call *call, Head *ret) {
                 c->type = step->kind->default_type;
         if (!c->priority)
                 c->priority = step->kind->default_priority;
-        r = step->kind->create(step);
+        r = step->kind->create ? step->kind->create(step) : 0;
         if (r != 0)
                 return r;
         r = check_scope(call, step->kind, c, step->refusal);
@@ -255,6 +255,7 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
                 .given = &call->given,
                 .note = call->note,
                 .quiet_until = call->quiet ? call->now : 0,
+                .within = call->within,
                 .to = kind->initial,
                 .refusal = refusal,
         };
@@ -264,7 +265,9 @@ int engine_create(const Engine *engine, Change *change, const Kind *kind, const 
         if (!c)
                 return -ENOMEM;
         r = check_used(engine, kind, refusal);
-        if (r == 0)
+        if (r == 0 && !call->within && kind->made_by)
+                r = refuse(refusal, REFUSED_RULE, "%s", kind->made_by);
+        if (r == 0 && !call->within)
                 r = check_settable(type, &call->given, refusal);
         if (r == 0)
                 r = check_missing(type, call, FIELD_REQUIRED, NULL, "create", refusal);
@@ -388,5 +391,66 @@ int engine_move(const Engine *engine, Change *change, const Kind *kind,
                 r = move_step(&step, call, ret);
         record_done(type, before);
         record_done(type, c);
+        return r;
+}
+
+/* ---- of one case with others ---- */
+
+FieldMask fields_named(const RecordType *type, const char *names) {
+        FieldMask mask = {};
+
+        for (size_t i = 0; i < type->n_fields; i++)
+                if (names_have(names, type->fields[i].name))
+                        field_mask_set(&mask, i);
+        return mask;
+}
+
+/* In the name of who moves the case, for all that belongs to the company. */
+static Call call_within(const Step *step, const Kind *kind, const void *fields, const char *given,
+                        Actor *actor) {
+        Call call = {
+                .actor = actor,
+                .now = step->told_at,
+                .at = step->now < step->told_at ? step->now : 0,
+                .quiet = step->quiet_until != 0,
+                .fields = fields,
+                .note = step->note,
+                .within = true,
+        };
+
+        *actor = *step->actor;
+        actor->scope = SCOPE_HEADQUARTERS;
+        call.given = fields_named(kind->table->type, given);
+        return call;
+}
+
+int step_create(Step *step, const Kind *kind, const void *fields, const char *given,
+                uint64_t *ret_id) {
+        Actor actor;
+        Call call = call_within(step, kind, fields, given, &actor);
+        Head head = {};
+        bool created;
+        int r = engine_create(step->engine, step->change, kind, &call, &head, &created,
+                              step->refusal);
+
+        if (r == 0)
+                *ret_id = head.id;
+        record_done(&head_type, &head);
+        return r;
+}
+
+int step_move(Step *step, const Kind *kind, uint64_t id, const char *transition, const void *fields,
+              const char *given) {
+        Actor actor;
+        Call call = call_within(step, kind, fields, given, &actor);
+        const Transition *found = kind_transition(kind, transition);
+        Head head = {};
+        int r = engine_settle_within(step->engine, step->change, kind, id, &call);
+
+        assert(found);
+        if (r == 0)
+                r = engine_move(step->engine, step->change, kind, found, id, &call, &head,
+                                step->refusal);
+        record_done(&head_type, &head);
         return r;
 }

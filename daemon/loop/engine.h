@@ -74,6 +74,17 @@ int engine_move(const Engine *engine, Change *change, const Kind *kind,
                 const Transition *transition, uint64_t id, const Call *call, Head *ret,
                 Refusal *refusal);
 
+/* The mask of fields whose names stand in a text, separated by blanks. */
+FieldMask fields_named(const RecordType *type, const char *names);
+
+/* What a transition of one case brings about with others, within its change and in the name of who
+ * moves it, whose scope need not have them. `given` names the fields that are given, separated by
+ * blanks. 0, > 0 refused, < 0. */
+int step_create(Step *step, const Kind *kind, const void *fields, const char *given,
+                uint64_t *ret_id);
+int step_move(Step *step, const Kind *kind, uint64_t id, const char *transition, const void *fields,
+              const char *given);
+
 /* The earliest armed instant over all cases, and whose it is; the one after *position unless that
  * is empty, which is moved. 0 or -ENOENT. */
 typedef struct DueCase {

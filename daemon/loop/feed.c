@@ -118,7 +118,7 @@ static int tell_case(const Telling *telling, const Kind *kind, const JournalEffe
         return r;
 }
 
-/* ---- escalations, master data ---- */
+/* ---- escalations, registers ---- */
 
 static int tell_escalation(const Telling *telling, const JournalEffect *effect) {
         FeedRow row = { .what = (char *)escalation_type.name,
@@ -145,20 +145,27 @@ static int tell_escalation(const Telling *telling, const JournalEffect *effect) 
         return r;
 }
 
-static int tell_master(const Telling *telling, const Register *reg, const JournalEffect *effect) {
-        _cleanup_free_ Master *master = calloc(1, reg->table->type->size);
+static int tell_of_register(const Telling *telling, const Register *reg,
+                            const JournalEffect *effect) {
+        _cleanup_free_ void *record = calloc(1, reg->table->type->size);
         FeedRow row = { .what = (char *)reg->name, .read = reg->read };
         int r;
 
-        if (!master)
+        if (!record)
                 return -ENOMEM;
-        r = record_decode(reg->table->type, effect->value, master);
+        r = record_decode(reg->table->type, effect->value, record);
         if (r < 0)
                 return r == -EBADMSG ? 0 : r;
-        row.code = master->code;
-        row.revision = master->revision;
+        if (reg->table->numbered) {
+                row.id = ((const Entry *)record)->id;
+                row.reg = reg;
+                row.entry = record;
+        } else {
+                row.code = ((const Master *)record)->code;
+                row.revision = ((const Master *)record)->revision;
+        }
         r = tell(telling, &row);
-        record_done(reg->table->type, master);
+        record_done(reg->table->type, record);
         return r;
 }
 
@@ -193,9 +200,9 @@ static int tell_effect(const Telling *telling, const JournalEffect *effect) {
                                        : tell_case(telling, *kind, effect);
         for (const Register *const *reg = feed->registers; *reg; reg++)
                 if ((*reg)->table->number == effect->table)
-                        return removed ? tell_removed(telling, (*reg)->name, (*reg)->read, false,
-                                                      effect)
-                                       : tell_master(telling, *reg, effect);
+                        return removed ? tell_removed(telling, (*reg)->name, (*reg)->read,
+                                                      (*reg)->table->numbered, effect)
+                                       : tell_of_register(telling, *reg, effect);
         return 0;
 }
 
@@ -217,6 +224,8 @@ int feed_record(const Feed *feed, const JournalRecord *record) {
 FeedSight feed_sight(const Actor *actor, const FeedRow *row) {
         if (!actor_may(actor, row->read))
                 return FEED_HIDDEN;
+        if (row->entry)
+                return register_shows(row->reg, actor, row->entry) ? FEED_SEEN : FEED_HIDDEN;
         if (!row->scoped || actor_in_scope(actor, row->subcentre, row->dealer))
                 return FEED_SEEN;
         return actor_in_scope(actor, row->left_subcentre, row->left_dealer) ? FEED_LEFT

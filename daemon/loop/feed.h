@@ -2,7 +2,7 @@
 #pragma once
 
 /* The change feed: what a journal record tells those who follow, a row for each case, escalation or
- * piece of master data that it changed. Ids, codes and states only: no personal data. */
+ * record of a register that it changed. Ids, codes and states only: no personal data. */
 
 #include "loop/kind.h"
 #include "loop/register.h"
@@ -31,6 +31,8 @@ typedef struct FeedRow {
 
         /* Not told: what decides who may see it. */
         Permission read;
+        const Register *reg; /* of an entry: it says itself who may see it */
+        const void *entry;
         bool scoped;                              /* it belongs to a sub-centre and a dealer */
         const char *left_subcentre, *left_dealer; /* whose it was before, where that has changed */
 } FeedRow;

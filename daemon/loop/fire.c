@@ -126,9 +126,15 @@ static int fire_event(const Engine *engine, Change *change, const Kind *kind, Ca
                 .missed = event->missed,
                 .quiet = event->clock->quiet,
         };
-        int r = raise_event(engine, change, c, &e);
+        bool passed = event->cause == CAUSE_RUNG && event->level == 1;
+        int clock = event->clock->clock, r;
 
-        return r < 0 ? r : case_pass_event(engine, kind, c, event, now);
+        r = raise_event(engine, change, c, &e);
+        if (r == 0)
+                r = case_pass_event(engine, kind, c, event, now);
+        if (r == 0 && passed && kind->overdue)
+                r = kind->overdue(engine, change, c, clock, e.due_at, now);
+        return r;
 }
 
 /* What a change of its own does with a case. 0, -ENOENT: nothing. */
@@ -204,6 +210,19 @@ static int fire_before(const Engine *engine, Store *store, int kind, uint64_t id
 
 int engine_fire(const Engine *engine, Store *store, int kind, uint64_t id, int64_t now) {
         return fire_before(engine, store, kind, id, now, now);
+}
+
+int engine_settle_within(const Engine *engine, Change *change, const Kind *kind, uint64_t id,
+                         const Call *call) {
+        int64_t until = call->quiet && call->at ? MIN(call->at, call->now) : call->now;
+        int r;
+
+        do {
+                r = work_in(engine, change, kind->number, id, fire_next, until, call->now);
+                if (r == -ESTALE)
+                        r = work_in(engine, change, kind->number, id, recompute, 0, call->now);
+        } while (r == 0);
+        return r == -ENOENT ? 0 : r;
 }
 
 int engine_settle(const Engine *engine, Store *store, int kind, uint64_t id, const Call *call) {

@@ -25,6 +25,7 @@ typedef struct Call {
         FieldMask given;
         const char *note;  /* or NULL */
         uint64_t revision; /* that the caller has seen; 0: not said */
+        bool within;       /* brought about by a case, see step_create() */
 } Call;
 
 #define STATES_MAX 32
@@ -44,6 +45,7 @@ typedef struct Step {
         const FieldMask *given; /* which those are */
         const char *note;       /* or NULL */
         int64_t quiet_until;    /* of a quiet call: what lies before passes in silence; else 0 */
+        bool within;            /* brought about by another case */
         int to;     /* the state it will enter: the table's, an effect may choose another */
         bool raise; /* reopened: one rung up the ladder, and somebody hears of it at once */
         Refusal *refusal;
@@ -110,13 +112,21 @@ struct Kind {
         int default_type; /* 0: the type must be given */
         int default_priority;
         Permission read, create_permission;
-        /* Completes and checks a new case; the engine has set state, priority and times. */
+        /* What brings such cases about where no caller creates them, with create_permission unused;
+         * NULL: callers do. */
+        const char *made_by;
+        /* Completes and checks a new case; the engine has set state, priority and times. NULL:
+         * nothing is to be added. */
         int (*create)(Step *step);
         /* The fields by which a caller knows a case besides its number, separated by blanks, and
          * the case that those of a call name: its id, 0; -ENOENT. A new case that is the same as
          * that is none. */
         const char *known_by;
         int (*find)(const Engine *engine, Store *store, const Call *call, uint64_t *ret);
+        /* The deadline of a clock has passed, which happens once a cycle: what follows from that
+         * besides the escalation. NULL: nothing. 0 or negative errno. */
+        int (*overdue)(const Engine *engine, Change *change, const Case *c, int clock,
+                       int64_t due_at, int64_t now);
         /* Whose turn it is in the state entered: a unit's code, kept in step->item->owner. */
         int (*assign_owner)(Step *step);
         const char *doc;

@@ -11,8 +11,9 @@
 typedef struct Listing {
         const RecordType *type;
         const ListFilter *filter;
-        const Kind *kind;   /* of cases */
-        bool stop_at_ended; /* the index has the ended cases last */
+        const Kind *kind;    /* of cases */
+        const Register *reg; /* of others */
+        bool stop_at_ended;  /* the index has the ended cases last */
         ListRow row;
         void *userdata;
 } Listing;
@@ -54,8 +55,13 @@ static ListVerdict want_case(void *userdata, const void *record) {
         return matches(listing, record) ? LIST_TAKE : LIST_SKIP;
 }
 
-static ListVerdict want_master(void *userdata, const void *record) {
-        return matches(userdata, record) ? LIST_TAKE : LIST_SKIP;
+static ListVerdict want_of_register(void *userdata, const void *record) {
+        const Listing *listing = userdata;
+        const Actor *actor = listing->filter->actor;
+
+        if (actor && !register_shows(listing->reg, actor, record))
+                return LIST_SKIP;
+        return matches(listing, record) ? LIST_TAKE : LIST_SKIP;
 }
 
 static int hand_row(void *userdata, const void *record) {
@@ -158,14 +164,16 @@ int list_cases(Store *store, const Kind *kind, const ListFilter *filter, const c
         return run(store, &listing, &query, ret_cursor, refusal);
 }
 
-int list_masters(Store *store, const Register *reg, const ListFilter *filter, const char *cursor,
-                 size_t limit, ListRow row, void *userdata,
-                 char ret_cursor[static LIST_CURSOR_SIZE], Refusal *refusal) {
-        Listing listing = {
-                .type = reg->table->type, .filter = filter, .row = row, .userdata = userdata
-        };
+int list_register(Store *store, const Register *reg, const ListFilter *filter, const char *cursor,
+                  size_t limit, ListRow row, void *userdata,
+                  char ret_cursor[static LIST_CURSOR_SIZE], Refusal *refusal) {
+        Listing listing = { .type = reg->table->type,
+                            .filter = filter,
+                            .reg = reg,
+                            .row = row,
+                            .userdata = userdata };
         ListQuery query = {
-                .table = reg->table, .cursor = cursor, .limit = limit, .want = want_master
+                .table = reg->table, .cursor = cursor, .limit = limit, .want = want_of_register
         };
         const ListPath *path = find_path(&listing, reg->paths, reg->n_paths);
 

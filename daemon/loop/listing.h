@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Which stretch of which index answers a list of cases or of master data, and which records in it
- * are meant. */
+/* Which stretch of which index answers a list of cases or of what a register has, and which records
+ * in it are meant. */
 
 #include "loop/kind.h"
 #include "loop/register.h"
@@ -24,9 +24,9 @@ typedef int (*ListRow)(void *userdata, const void *record);
 int list_cases(Store *store, const Kind *kind, const ListFilter *filter, const char *cursor,
                size_t limit, ListRow row, void *userdata, char ret_cursor[static LIST_CURSOR_SIZE],
                Refusal *refusal);
-int list_masters(Store *store, const Register *reg, const ListFilter *filter, const char *cursor,
-                 size_t limit, ListRow row, void *userdata,
-                 char ret_cursor[static LIST_CURSOR_SIZE], Refusal *refusal);
+int list_register(Store *store, const Register *reg, const ListFilter *filter, const char *cursor,
+                  size_t limit, ListRow row, void *userdata,
+                  char ret_cursor[static LIST_CURSOR_SIZE], Refusal *refusal);
 
 /* Escalations: those nobody has taken on, the highest level first; `ended` means the acknowledged
  * ones as well, in the order in which they were raised. */

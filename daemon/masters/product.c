@@ -10,8 +10,8 @@
 #define GIVEN               (FIELD_SETTABLE | FIELD_UPDATABLE)
 #define WARRANTY_MONTHS_MAX 600
 
-static const char *const origin_name[] = { NULL, "own", "oem" };
-static const EnumNames origin_names = { origin_name, ELEMENTS(origin_name) };
+static const char *const origin_name[] = { [ORIGIN_OWN] = "own", [ORIGIN_OEM] = "oem" };
+const EnumNames origin_names = { origin_name, ELEMENTS(origin_name) };
 
 static const Field product_fields[] = {
         MASTER_FIELDS("model"),
@@ -98,12 +98,8 @@ const Table fault_table = {
         .key = master_key,
 };
 
-static int accept_any(const MasterStep *step _unused_) {
-        return 0;
-}
-
 /* Whoever has stored such a day in former times can still change the rest. */
-static bool is_sold_in_future(const MasterStep *step) {
+static bool is_sold_in_future(const RegisterStep *step) {
         const Serial *serial = step->record, *before = step->before;
         int32_t day, second;
 
@@ -111,7 +107,7 @@ static bool is_sold_in_future(const MasterStep *step) {
         return serial->sold_on > day && !(before && before->sold_on == serial->sold_on);
 }
 
-static int serial_check(const MasterStep *step) {
+static int serial_check(const RegisterStep *step) {
         const Serial *serial = step->record;
         Key key = key_of_code(serial->product);
 
@@ -129,7 +125,6 @@ const Register product_register = {
         .table = &product_table,
         .read = PERMISSION_PRODUCT_READ,
         .write = PERMISSION_PRODUCT_WRITE,
-        .check = accept_any,
         .doc = "models that are sold",
 };
 
@@ -157,7 +152,6 @@ const Register fault_register = {
         .table = &fault_table,
         .read = PERMISSION_FAULT_READ,
         .write = PERMISSION_FAULT_WRITE,
-        .check = accept_any,
         .doc = "codes of faults",
 };
 

@@ -5,6 +5,9 @@
 
 #include "loop/register.h"
 
+typedef enum ProductOrigin { ORIGIN_OWN = 1, ORIGIN_OEM } ProductOrigin;
+extern const EnumNames origin_names;
+
 typedef struct Product {
         Master master; /* code: the model */
         char *name;

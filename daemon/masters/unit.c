@@ -239,7 +239,7 @@ static int check_circle(Store *store, const Unit *unit, Refusal *refusal) {
         return 0;
 }
 
-static int unit_check(const MasterStep *step) {
+static int unit_check(const RegisterStep *step) {
         const FieldMask *given = &step->call->given;
         Unit *unit = step->record;
         int r;

@@ -174,7 +174,8 @@ static bool is_wanted(const Exporting *e, const void *record) {
         const ExportOptions *options = e->options;
         const Case *c = record;
 
-        if (options->kind && !actor_in_scope(options->actor, c->subcentre, c->dealer))
+        if (options->kind ? !actor_in_scope(options->actor, c->subcentre, c->dealer)
+                          : !register_shows(options->reg, options->actor, record))
                 return false;
         for (size_t i = 0; i < e->type->n_fields; i++)
                 if (field_mask_has(&options->given, i) &&

@@ -33,6 +33,7 @@ typedef struct ImportRow {
 
 /* Each: 0 and the outcome, > 0 refused, negative errno. */
 int import_master(ImportRow *row, ImportOutcome *ret);
+int import_entry(ImportRow *row, ImportOutcome *ret);
 int import_case(ImportRow *row, ImportOutcome *ret);
 
 /* Applies the change or drops it when it has nothing in it. */

@@ -87,18 +87,22 @@ static int refuse_column(const ImportSession *session, const char *name, Refusal
 
 /* The place of a column that is no field, or NULL. */
 static const char **special_place(ImportRow *row, const char *name) {
+        const Register *reg = row->session->options.reg;
+        bool of_case = !reg, of_entry = reg && reg->table->numbered;
         const struct {
                 const char *name;
                 const char **place;
-                bool of_cases;
+                bool there;
         } specials[] = {
-                { "verb", &row->verb, true },  { "id", &row->id, true },  { "at", &row->at, true },
-                { "note", &row->note, false }, { "by", &row->by, false },
+                { "verb", &row->verb, of_case },
+                { "id", &row->id, of_case },
+                { "at", &row->at, of_case || of_entry },
+                { "note", &row->note, true },
+                { "by", &row->by, true },
         };
 
         for (size_t i = 0; i < ELEMENTS(specials); i++)
-                if (STREQ(specials[i].name, name) &&
-                    (row->session->options.kind || !specials[i].of_cases))
+                if (STREQ(specials[i].name, name) && specials[i].there)
                         return specials[i].place;
         return NULL;
 }
@@ -123,7 +127,7 @@ static int read_cell(ImportRow *row, const RowCell *cell) {
                 return 0;
         if (STREQ(cell->name, "reference"))
                 row->reference = text;
-        /* What an export tells of a record of master data besides. */
+        /* What an export tells of a record of a register besides. */
         if (row->session->options.reg && !(field->marks & (FIELD_SETTABLE | FIELD_UPDATABLE)))
                 return 0;
         field_mask_set(&row->call.given, position);
@@ -220,8 +224,9 @@ static int take_row(ImportSession *session, const Engine *engine, const Row *row
                 return -ENOMEM;
         r = read_row(&work);
         if (r == 0)
-                r = session->options.kind ? import_case(&work, &outcome)
-                                          : import_master(&work, &outcome);
+                r = session->options.kind                   ? import_case(&work, &outcome)
+                    : session->options.reg->table->numbered ? import_entry(&work, &outcome)
+                                                            : import_master(&work, &outcome);
         record_done(type, work.fields);
         free(work.fields);
         if (r == -E2BIG)

@@ -17,7 +17,6 @@
 #include "aftersales/limits.h"
 #include "bus/internal.h"
 #include "masters/product.h"
-#include "masters/registers.h"
 #include "masters/unit.h"
 #include "store/check.h"
 
@@ -306,7 +305,7 @@ static void start_runtime(App *app) {
                 .engine = engine,
                 .store = app->store,
                 .committer = app->committer,
-                .registers = master_registers,
+                .registers = bus_registers,
                 .is_heard = bus_is_heard,
                 .announce = bus_announce,
                 .announced = bus_announced,
