@@ -166,6 +166,10 @@ $(BUILD)/tests/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz-%.o $(DAEMON_LIBRARY)
 	$(call say,LD,$@)
 	$(Q)$(link) -fsanitize=fuzzer $(DAEMON_LINK)
 
+$(BUILD)/tests/backtest: $(addprefix $(BUILD)/obj/,tests/replay/backtest.o daemon/parts/forecast.o daemon/parts/plan.o)
+	$(call say,LD,$@)
+	$(Q)$(link) -lm
+
 $(BUILD)/tests/%: $(BUILD)/obj/tests/replay/%.o
 	$(call say,LD,$@)
 	$(Q)$(link) $(call pkg,libs,libsystemd json-c)
@@ -197,6 +201,10 @@ AFTERSALES_DATA ?= ../shared/data
 BOSTON       = $(wildcard $(AFTERSALES_DATA)/boston311/example_2017.csv)
 LOG_bpi2013  = $(wildcard $(AFTERSALES_DATA)/bpi2013_incidents/example.csv)
 LOG_helpdesk = $(wildcard $(AFTERSALES_DATA)/helpdesk/example.csv)
+PARTS_carparts = $(wildcard $(AFTERSALES_DATA)/spare_carparts/example.csv)
+PARTS_raf      = $(wildcard $(AFTERSALES_DATA)/spare_raf/example.csv)
+# Data, its first column of months, months of the average, factor.
+backtest = $(if $(PARTS_$(1)),$(PYTHON) tests/replay/backtest.py $(BUILD)/tests/backtest $(PARTS_$(1)) $(2),echo skipped: no spare_$(1) data here)
 replay = $(if $(2),bash tests/replay/log.sh $(1) $(2),echo skipped: no $(1) data here)
 .PHONY: replay-bpi2013 replay-helpdesk
 replay-bpi2013 replay-helpdesk: replay-%: packages
@@ -250,7 +258,9 @@ run-check:
 	  'demo=bash tests/replay/demo.sh' \
 	  'demo boston311=$(if $(BOSTON),env DATA=$(BOSTON) bash tests/replay/demo.sh,echo skipped: no boston311 data here)' \
 	  'replay bpi2013=$(call replay,bpi2013,$(LOG_bpi2013))' \
-	  'replay helpdesk=$(call replay,helpdesk,$(LOG_helpdesk))'
+	  'replay helpdesk=$(call replay,helpdesk,$(LOG_helpdesk))' \
+	  'plans of carparts=$(call backtest,carparts,1 2 1)' \
+	  'plans of raf=$(call backtest,raf,4 2 1)'
 
 # Each target so many seconds; what it has found interesting is kept in build/fuzz/corpus.
 FUZZ_SECONDS ?= 600

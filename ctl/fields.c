@@ -248,6 +248,11 @@ static const char *field_forms(const Field *field) {
         case FIELD_ENUM:
         case FIELD_TEXT:
                 return "write a text";
+        case FIELD_LIST:
+                if (field->limit == 0)
+                        return "this field cannot be given";
+                return "write items as name=value, divided by semicolons, such as \"part=P-1 "
+                       "quantity=2; part=P-7\"";
         default:
                 return "this field cannot be given";
         }
@@ -267,6 +272,9 @@ static int parse_value(const Input *input, const Field *field, const char *text,
         case FIELD_TEXT:
                 *ret = json_object_new_string(text);
                 return 0;
+        case FIELD_LIST: /* for the daemon to read */
+                *ret = field->limit > 0 ? json_object_new_string(text) : NULL;
+                return *ret ? 0 : -EINVAL;
         case FIELD_ID:
                 r = id_parse(text, id_letter(input, field, text), &number);
                 *ret = r == 0 ? json_object_new_uint64(number) : NULL;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "aftersales/kinds.h"
 #include "aftersales/limits.h"
 #include "json.h"
 #include "times.h"
@@ -128,10 +129,18 @@ static char *show_bytes(int64_t bytes) {
 
 static char *show_id(const Output *output, const Field *field, uint64_t id, json_object *row) {
         const char *kind = text_of(json_object_object_get(row, "kind"));
+        const char *cause = text_of(json_object_object_get(row, "cause"));
         char letter = output->letter, buffer[ID_SIZE], *text;
 
+        /* What it is the number of: named beside it, or by the field itself. */
         if (STREQ(field->name, "case_id") && kind)
                 letter = kind_letter(kind);
+        else if (STREQ(field->name, "cause_id") && cause)
+                letter = kind_letter(cause);
+        else if (kind_letter(field->name))
+                letter = kind_letter(field->name);
+        else if (STREQ(field->name, "shipment"))
+                letter = LETTER_SHIPMENT;
         if (letter)
                 return strdup(id_show(id, letter, buffer));
         return asprintf(&text, "%" PRIu64, id) < 0 ? NULL : text;
@@ -383,18 +392,66 @@ int output_end(Output *output) {
 
 /* ---- records ---- */
 
+static bool any_has(json_object *rows, const char *name) {
+        for (size_t i = 0; i < json_object_array_length(rows); i++)
+                if (json_object_object_get_ex(json_object_array_get_idx(rows, i), name, NULL))
+                        return true;
+        return false;
+}
+
 static const Field clock_fields[] = {
         FIELD("clock", ENUM),     FIELD("cycle", COUNT),   FIELD("started_at", TIME),
         FIELD("target", SECONDS), FIELD("deadline", TIME), FIELD("level", COUNT),
         FIELD("next_at", TIME),   FIELD("paused", FLAG),   FIELD("stopped_at", TIME),
 };
 
+static const Field part_fields[] = {
+        FIELD("line", COUNT),          FIELD("part", TEXT),           FIELD("quantity", COUNT),
+        FIELD("serial", TEXT),         FIELD("old_serial", TEXT),     FIELD("warranty", ENUM),
+        FIELD("warranty_basis", ENUM), FIELD("core_quantity", COUNT), FIELD("used_at", TIME),
+};
+
+static const Field line_fields[] = {
+        FIELD("line", COUNT),       FIELD("part", TEXT),      FIELD("quantity", COUNT),
+        FIELD("credit", COUNT),     FIELD("approved", COUNT), FIELD("cut_reason", TEXT),
+        FIELD("shipped", COUNT),    FIELD("received", COUNT), FIELD("missing", COUNT),
+        FIELD("use", COUNT),        FIELD("months", COUNT),   FIELD("factor", COUNT),
+        FIELD("season", COUNT),     FIELD("stock", COUNT),    FIELD("on_order", COUNT),
+        FIELD("in_transit", COUNT),
+};
+
 static const Field pair_fields[] = { FIELD("name", ENUM), FIELD("value", COUNT) };
 
-/* Whether it is a table of its own: the clocks of a case, or a dictionary. */
+/* Lists of records within a record, which are tables of their own. */
+static const struct {
+        const char *name;
+        const Field *fields;
+        size_t n_fields;
+} lists[] = {
+        { "clocks", clock_fields, ELEMENTS(clock_fields) },
+        { "parts", part_fields, ELEMENTS(part_fields) },
+        { "lines", line_fields, ELEMENTS(line_fields) },
+};
+
+/* Those of a list that any of its rows has; 0: it is no such list. */
+static size_t list_columns(const char *name, json_object *rows, Columns *ret) {
+        *ret = (Columns){};
+        for (size_t i = 0; i < ELEMENTS(lists); i++) {
+                if (!STREQ(lists[i].name, name) || !json_object_is_type(rows, json_type_array))
+                        continue;
+                for (size_t k = 0; k < lists[i].n_fields; k++)
+                        if (any_has(rows, lists[i].fields[k].name))
+                                ret->field[ret->n++] = &lists[i].fields[k];
+        }
+        return ret->n;
+}
+
+/* Whether it is a table of its own: such a list, or a dictionary. */
 static bool is_nested(const char *name, json_object *value) {
+        Columns columns;
+
         return json_object_is_type(value, json_type_object) ||
-               (STREQ(name, "clocks") && json_object_is_type(value, json_type_array));
+               list_columns(name, value, &columns) > 0;
 }
 
 /* Continuation lines of a text begin under its first. */
@@ -440,10 +497,12 @@ static int print_one(Output *output, const char *name, json_object *value) {
         bool pairs = json_object_is_type(value, json_type_object);
         _cleanup_json_ json_object *rows = NULL;
         Columns columns;
-        int r;
+        int r = 0;
 
-        r = columns_select(NULL, pairs ? pair_fields : clock_fields,
-                           pairs ? ELEMENTS(pair_fields) : ELEMENTS(clock_fields), NULL, &columns);
+        if (pairs)
+                r = columns_select(NULL, pair_fields, ELEMENTS(pair_fields), NULL, &columns);
+        else
+                list_columns(name, value, &columns);
         if (r == 0 && pairs)
                 r = pairs_of(value, &rows);
         if (r == 0)

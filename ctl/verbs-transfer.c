@@ -323,8 +323,8 @@ int verb_export(Context *context) {
         if (!noun || !noun->schema)
                 return report(
                         &context->report, EX_USAGE,
-                        "there are no records '%s'; write ticket, report, unit, product, serial or "
-                        "fault",
+                        "there are no records '%s'; write ticket, report, unit, product, serial, "
+                        "fault, part, supplier or move",
                         context->arguments[0]);
         context->noun = noun; /* whose fields the words are */
         return path ? export_to_file(context, path) : export_to(context, STDOUT_FILENO);

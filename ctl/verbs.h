@@ -13,6 +13,16 @@ int verb_update(Context *context);
 int verb_history(Context *context);
 int verb_fields(Context *context);
 
+/* stock */
+int verb_stock_totals(Context *context);
+int verb_stock_moves(Context *context);
+int verb_stock_check(Context *context);
+int verb_plan_run(Context *context);
+int verb_plan_show(Context *context);
+int verb_plan_explain(Context *context);
+int verb_contract_account(Context *context);
+int verb_contract_claim(Context *context);
+
 /* following */
 int verb_monitor(Context *context);
 /* Shows a list again whenever it has changed, until stopped. */

@@ -15,6 +15,7 @@
 #include "app-internal.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "parts/check.h"
 #include "store/backups.h"
 #include "store/check.h"
 
@@ -48,6 +49,8 @@ static int read_file(App *app, const char *file, bool prove, Verdict *verdict) {
                 r = store_check(app->store, tell_fault, NULL, &facts->records, &verdict->faults);
         if (r == 0 && prove)
                 r = engine_check(app_kinds, app->store, tell_fault, NULL, &verdict->faults);
+        if (r == 0 && prove)
+                r = parts_check(app->store, tell_fault, NULL, &verdict->faults);
         return r;
 }
 

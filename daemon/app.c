@@ -14,11 +14,19 @@
 #include "aftersales/limits.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "dealers/assessment.h"
 #include "dealers/report.h"
 #include "loop/history.h"
 #include "loop/request.h"
+#include "masters/part.h"
 #include "masters/product.h"
 #include "masters/unit.h"
+#include "parts/check.h"
+#include "parts/contract.h"
+#include "parts/core.h"
+#include "parts/move.h"
+#include "parts/order.h"
+#include "parts/planning.h"
 #include "runtime/notify.h"
 #include "store/check.h"
 #include "tickets/ticket.h"
@@ -28,13 +36,21 @@
 
 /* Everything that is stored, and every kind of case: a further one is one line in each. */
 const Table *const app_tables[] = {
-        &unit_table,    &product_table, &serial_table,     &fault_table,
-        &ticket_table,  &history_table, &escalation_table, &notification_table,
-        &request_table, &version_table, &periodic_table,   &report_table,
-        NULL,
+        &unit_table,       &product_table,
+        &serial_table,     &fault_table,
+        &ticket_table,     &history_table,
+        &escalation_table, &notification_table,
+        &request_table,    &version_table,
+        &periodic_table,   &report_table,
+        &part_table,       &supplier_table,
+        &move_table,       &core_table,
+        &order_table,      &contract_table,
+        &shipment_table,   &obligation_table,
+        &assessment_table, NULL,
 };
-const Kind *const app_kinds[] = { &ticket_kind, &report_kind, NULL };
-const Periodic *const app_periodics[] = { &report_duties, NULL };
+const Kind *const app_kinds[] = { &ticket_kind, &report_kind,     &core_kind,
+                                  &order_kind,  &obligation_kind, NULL };
+const Periodic *const app_periodics[] = { &report_duties, &plan_orders, NULL };
 
 void app_done(App *app) {
         recompute_free(app->recompute);
@@ -247,6 +263,8 @@ int app_check_store(const AppOptions *options) {
                 r = store_check(app.store, print_fault, NULL, &records, &faults);
         if (r == 0)
                 r = engine_check(app_kinds, app.store, print_fault, NULL, &faults);
+        if (r == 0)
+                r = parts_check(app.store, print_fault, NULL, &faults);
         if (r < 0) {
                 log_error("the check could not be completed: %s", strerror(-r));
                 return EX_IOERR;

@@ -9,12 +9,24 @@
 #include "aftersales/limits.h"
 #include "bus/areas.h"
 #include "bus/vtable.h"
+#include "parts/contract.h"
+#include "parts/owed.h"
+#include "parts/planning.h"
+#include "parts/stock.h"
 
 /* ---- what there is ---- */
 
 static const RecordType *find_type(const char *name) {
         if (STREQ(name, escalation_type.name))
                 return &escalation_type;
+        if (STREQ(name, balance_type.name))
+                return &balance_type;
+        if (STREQ(name, plan_row_type.name))
+                return &plan_row_type;
+        if (STREQ(name, owed_row_type.name))
+                return &owed_row_type;
+        if (STREQ(name, account_row_type.name))
+                return &account_row_type;
         for (size_t i = 0; bus_interfaces[i]; i++) {
                 const Kind *kind = bus_interfaces[i]->kind;
                 const Register *reg = bus_interfaces[i]->reg;

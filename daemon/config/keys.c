@@ -278,6 +278,71 @@ static const Schema reports_schema = {
                          .doc = "What a report in time earns the dealer, in fen.")),
 };
 
+/* A product line, as products and parts name it. */
+static int begin_season(Walker *w, void *element, const char *key) {
+        SeasonSpec *season = element;
+
+        if (strlen(key) > CODE_MAX_BYTES)
+                return walker_refuse(w, "this is no product line; write at most %d bytes",
+                                     CODE_MAX_BYTES);
+        season->line = strdup(key);
+        return season->line ? 0 : -ENOMEM;
+}
+
+static int check_season(Walker *w, void *target) {
+        const SeasonSpec *season = target;
+
+        if (season->n_percent == ELEMENTS(season->percent))
+                return 0;
+        return walker_refuse(w, "there are %zu months; write one number for each of twelve",
+                             season->n_percent);
+}
+
+static const Schema season_schema = {
+        .what = "twelve percentages, January first",
+        .items = &(const Schema){ INTEGER(0, 10000) },
+        ARRAY(12, SeasonSpec, percent, .fixed = true),
+        .check = check_season,
+};
+
+#define PLAN_RULE(member, months_, factor_)                                                        \
+        {                                                                                          \
+                .what = "the keys months and factor",                                              \
+                .keys = KEYS(KEY("months", offsetof(Policy, planning.member.months),               \
+                                 IS(INTEGER(1, 12)), .fallback = months_,                          \
+                                 .doc = "Of so many months before the use is looked at."),         \
+                             KEY("factor", offsetof(Policy, planning.member.factor),               \
+                                 IS(INTEGER(1, 12)), .fallback = factor_,                          \
+                                 .doc = "For so many months it shall last.")),                     \
+        }
+
+static const Schema units_rule_schema = PLAN_RULE(units, "2", "1");
+static const Schema headquarters_rule_schema = PLAN_RULE(headquarters, "3", "3");
+
+static const Schema planning_schema = {
+        .what = "keys such as submit_day and season",
+        .keys = KEYS(
+                KEY("submit_day", offsetof(Policy, planning.submit_day), IS(INTEGER(0, 28)),
+                    .fallback = "0",
+                    .doc = "Day of the month by whose end plans must be submitted; 0: there are "
+                           "none."),
+                KEY("net_on_order", offsetof(Policy, planning.net), .schema = &flag_schema,
+                    .fallback = "true",
+                    .doc = "What is ordered or on its way counts as if it were there."),
+                KEY("units", 0, .schema = &units_rule_schema,
+                    .doc = "Plans of sub-centres and larger dealers."),
+                KEY("headquarters", 0, .schema = &headquarters_rule_schema,
+                    .doc = "The requisition of headquarters."),
+                KEY("season", 0,
+                    IS(.what = "product lines with their percentages", .others = &season_schema,
+                       .array = { .max = SEASONS_MAX,
+                                  .size = sizeof(SeasonSpec),
+                                  .array = offsetof(Policy, planning.seasons),
+                                  .n = offsetof(Policy, planning.n_seasons),
+                                  .begin = begin_season }),
+                    .doc = "How demand goes with the months, by product line.")),
+};
+
 const Schema policy_schema = {
         .what = "keys such as calendars, ladders and targets with their values",
         .keys = KEYS(
@@ -306,6 +371,7 @@ const Schema policy_schema = {
                     .doc = "How long what may take: by kind, type and priority."),
                 KEY("tickets", 0, .schema = &tickets_schema, .doc = "Rules of tickets."),
                 KEY("reports", 0, .schema = &reports_schema, .doc = "Dealers' daily reports."),
+                KEY("planning", 0, .schema = &planning_schema, .doc = "Monthly plans of parts."),
                 KEY("roles", 0, .schema = &roles_schema, .doc = "Names for sets of permissions."),
                 KEY("access", 0, .schema = &access_schema,
                     .doc = "Who has which role, and over which cases.")),

@@ -50,6 +50,9 @@ Policy *policy_free(Policy *policy) {
                 role_spec_done(&policy->roles[i]);
         for (size_t i = 0; i < policy->n_access; i++)
                 access_rule_done(&policy->access[i]);
+        for (size_t i = 0; i < policy->planning.n_seasons; i++)
+                free(policy->planning.seasons[i].line);
+        free(policy->planning.seasons);
         free(policy->calendars);
         free(policy->ladders);
         free(policy->targets);

@@ -128,6 +128,30 @@ typedef struct ReportPolicy {
         ConfigPlace place; /* of the cut-off */
 } ReportPolicy;
 
+/* ---- planning of parts --------------------------------------------------------------------- */
+
+#define SEASONS_MAX 64
+
+/* How demand for the parts of a product line goes with the months of a year. */
+typedef struct SeasonSpec {
+        char *line;
+        int64_t percent[12]; /* January first; 100: as on the average */
+        size_t n_percent;
+} SeasonSpec;
+
+/* The use of so many months decides, and it shall last for so many. */
+typedef struct PlanRule {
+        int64_t months, factor;
+} PlanRule;
+
+typedef struct PlanningPolicy {
+        int64_t submit_day; /* of the month, on which plans must be there; 0: none are made */
+        bool net;           /* what is ordered or on its way counts as there */
+        PlanRule units, headquarters;
+        SeasonSpec *seasons;
+        size_t n_seasons;
+} PlanningPolicy;
+
 /* ---- access -------------------------------------------------------------------------------- */
 
 typedef struct RoleSpec {
@@ -181,6 +205,7 @@ typedef struct Policy {
         size_t n_targets;
         TicketPolicy tickets;
         ReportPolicy reports;
+        PlanningPolicy planning;
         RoleSpec *roles;
         size_t n_roles;
         AccessRule *access;

@@ -33,6 +33,29 @@
         X(PERMISSION_SERIAL_WRITE, "serial.write", "create and change serial numbers")             \
         X(PERMISSION_FAULT_READ, "fault.read", "see fault codes")                                  \
         X(PERMISSION_FAULT_WRITE, "fault.write", "create and change fault codes")                  \
+        X(PERMISSION_PART_READ, "part.read", "see parts")                                          \
+        X(PERMISSION_PART_WRITE, "part.write", "create and change parts")                          \
+        X(PERMISSION_SUPPLIER_READ, "supplier.read", "see suppliers")                              \
+        X(PERMISSION_SUPPLIER_WRITE, "supplier.write", "create and change suppliers")              \
+        X(PERMISSION_STOCK_READ, "stock.read", "see stock and its moves within the scope")         \
+        X(PERMISSION_STOCK_MOVE, "stock.move", "move stock by hand, count it, scrap it")           \
+        X(PERMISSION_CORE_READ, "core.read", "see cores within the scope")                         \
+        X(PERMISSION_CORE_SHIP, "core.ship", "send cores back")                                    \
+        X(PERMISSION_CORE_RECEIVE, "core.receive", "record that cores have arrived")               \
+        X(PERMISSION_CORE_INSPECT, "core.inspect", "accept and reject cores")                      \
+        X(PERMISSION_CORE_DECIDE, "core.decide", "charge dealers for cores that do not come back") \
+        X(PERMISSION_ORDER_READ, "order.read", "see orders of parts within the scope")             \
+        X(PERMISSION_ORDER_CREATE, "order.create", "order parts")                                  \
+        X(PERMISSION_ORDER_APPROVE, "order.approve", "approve, cut and cancel orders")             \
+        X(PERMISSION_ORDER_SHIP, "order.ship", "send what is ordered")                             \
+        X(PERMISSION_ORDER_RECEIVE, "order.receive", "receive what was ordered")                   \
+        X(PERMISSION_CONTRACT_READ, "contract.read",                                               \
+          "see contracts with suppliers and what they owe")                                        \
+        X(PERMISSION_CONTRACT_WRITE, "contract.write", "create and change contracts")              \
+        X(PERMISSION_CONTRACT_SHIP, "contract.ship", "record what suppliers have sent, claim")     \
+        X(PERMISSION_CONTRACT_WAIVE, "contract.waive", "waive what suppliers owe")                 \
+        X(PERMISSION_ASSESSMENT_READ, "assessment.read",                                           \
+          "see what counts for and against dealers within the scope")                              \
         X(PERMISSION_PERSONAL_READ, "personal.read", "see personal data unmasked")                 \
         X(PERMISSION_ACT_FOR, "act_for", "name the person for whom a program acts")                \
         X(PERMISSION_DATA_IMPORT, "data.import", "import files, within all other permissions")     \

@@ -316,11 +316,13 @@ static int learn(Step *step) {
 
 int ticket_visit(Step *step) {
         Ticket *ticket = ticket_of(step);
+        int r;
 
         ticket->visits++;
         ticket->visited_at = step->now;
         ticket->appointment = 0; /* kept, be it early or late: the next one is of the next visit */
-        return learn(step);
+        r = learn(step);
+        return r == 0 ? ticket_use_parts(step) : r;
 }
 
 int ticket_wait(Step *step) {
@@ -351,6 +353,8 @@ int ticket_resolve(Step *step) {
         Ticket *ticket = ticket_of(step);
         int r = learn(step);
 
+        if (r == 0)
+                r = ticket_use_parts(step);
         if (r != 0)
                 return r;
         ticket->resolved_at = step->now;

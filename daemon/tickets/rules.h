@@ -33,9 +33,17 @@ int ticket_may_override(Step *step);
 int ticket_override(Step *step);
 int ticket_update(Step *step);
 
+/* Takes the parts that a call names out of the stock of whoever does the work, decides for each
+ * whether it is under warranty, and makes the cores that must come back. */
+int ticket_use_parts(Step *step);
+/* Puts parts back that were not used after all, with the cores that were to come back for them. */
+int ticket_unuse(Step *step);
+
 /* Sets warranty, warranty_until and warranty_basis from the sale date and the model. 0 or negative
  * errno. */
 int ticket_compute_warranty(Step *step);
+/* The same day of the month so many months later, or the month's last day where there is none. */
+int64_t ticket_add_months(int64_t date, int64_t months);
 /* Links a repair that comes in to an earlier one of the same unit that was resolved not long
  * before.
  */

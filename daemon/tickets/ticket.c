@@ -5,6 +5,7 @@
 #include "aftersales/kinds.h"
 #include "aftersales/limits.h"
 #include "base/digest.h"
+#include "parts/core.h"
 #include "tickets/rules.h"
 
 #define NAMES(variable, ...)                                                                       \
@@ -31,6 +32,7 @@ NAMES(void_names, [VOID_WRONG_NUMBER] = "wrong_number", [VOID_DUPLICATE] = "dupl
 NAMES(warranty_names, [WARRANTY_UNKNOWN] = "unknown", [WARRANTY_IN] = "in", [WARRANTY_OUT] = "out");
 NAMES(basis_names, [BASIS_SERIAL] = "serial", [BASIS_PURCHASE_DATE] = "purchase_date",
       [BASIS_OVERRIDE] = "override");
+NAMES(part_basis_names, [PART_BASIS_UNIT] = "unit", [PART_BASIS_PART] = "part");
 NAMES(decision_names, [DECISION_ACCEPT] = "accept", [DECISION_REOPEN] = "reopen");
 
 enum { CLOCK_RESPONSE = 1, CLOCK_VISIT, CLOCK_RESOLVE, CLOCK_FOLLOWUP, CLOCK_WAITING };
@@ -44,6 +46,31 @@ static const RecordType ticket_clock_type = CLOCK_TYPE(clock_fields);
 
 #define CREATE FIELD_SETTABLE
 #define GIVEN  (FIELD_SETTABLE | FIELD_UPDATABLE)
+
+static const Field ticket_part_fields[] = {
+        COUNT(1, TicketPart, line, 0, .doc = "number of the line"),
+        TEXT(2, TicketPart, part, FIELD_REQUIRED | CREATE | FIELD_CODE, CODE_MAX_BYTES,
+             .doc = "part number"),
+        COUNT(3, TicketPart, quantity, CREATE, .limit = MOVE_QUANTITY_MAX,
+              .doc = "how many; 1 unless given"),
+        TEXT(4, TicketPart, serial, CREATE | FIELD_CODE, CODE_MAX_BYTES,
+             .doc = "serial number of the new part"),
+        TEXT(5, TicketPart, old_serial, CREATE | FIELD_CODE, CODE_MAX_BYTES,
+             .doc = "serial number of the part that was replaced"),
+        TIME(6, TicketPart, used_at, 0, .doc = "when it was used"),
+        ENUM(7, TicketPart, warranty, 0, &warranty_names, .doc = "in or out of warranty"),
+        ENUM(8, TicketPart, warranty_basis, 0, &part_basis_names,
+             .doc = "because of the unit, or of the part itself, which was new not long ago"),
+        COUNT(9, TicketPart, core_quantity, 0, .doc = "how many cores of it must come back"),
+        DATE(10, TicketPart, used_on, 0, .doc = "day on which it was used"),
+};
+
+const RecordType ticket_part_type = {
+        .name = "ticket_part",
+        .size = sizeof(TicketPart),
+        .fields = ticket_part_fields,
+        .n_fields = ELEMENTS(ticket_part_fields),
+};
 
 static const Field ticket_fields[] = {
         CASE_FIELDS(&state_names, &type_names, FIELD_REQUIRED, &priority_names, &ticket_clock_type),
@@ -101,6 +128,8 @@ static const Field ticket_fields[] = {
         TIME(70, Ticket, closed_at, 0, .doc = "when it was closed or voided"),
         TEXT(71, Ticket, resolved_dealer, FIELD_CODE, CODE_MAX_BYTES,
              .doc = "the dealer who had it when it was resolved"),
+        LIST(72, Ticket, parts, 0, &ticket_part_type, .limit = TICKET_PARTS_GIVEN_MAX,
+             .doc = "parts that were used; each as part, quantity, serial, old_serial"),
 };
 
 static const RecordType ticket_type = {
@@ -148,6 +177,33 @@ static void keys_reference(const void *record, Keys *keys) {
 }
 const Index index_ticket_reference = { .name = "ticket_by_reference", .keys = keys_reference };
 
+/* What must come back of each line; the cores take it away again. */
+static void keys_core_duty(const void *record, Keys *keys) {
+        const Ticket *ticket = record;
+        const TicketPart *parts = ticket->parts.items;
+
+        for (size_t i = 0; i < ticket->parts.n; i++) {
+                Key *key = keys_add_amount(keys, parts[i].core_quantity);
+
+                key_u64(key, ticket->head.id);
+                key_u64(key, (uint64_t)parts[i].line);
+        }
+}
+static const Index sum_ticket_duty = { .name = "core_duty", .keys = keys_core_duty, .sum = true };
+
+/* A failure without a core to verify it by. */
+static void keys_failure(const void *record, Keys *keys) {
+        const Ticket *ticket = record;
+        const TicketPart *parts = ticket->parts.items;
+
+        for (size_t i = 0; i < ticket->parts.n && ticket->product; i++) {
+                if (parts[i].warranty == WARRANTY_IN && parts[i].core_quantity == 0)
+                        *keys_add_amount(keys, parts[i].quantity) =
+                                failure_key(ticket->product, parts[i].part, parts[i].used_on);
+        }
+}
+static const Index sum_ticket_failure = { .name = "failure", .keys = keys_failure, .sum = true };
+
 const Table ticket_table = {
         .number = 16,
         .name = "ticket",
@@ -156,7 +212,8 @@ const Table ticket_table = {
         .numbered = true,
         .indices = (const Index *const[]){ CASE_INDICES, &index_ticket_serial, &index_ticket_phone,
                                            &index_ticket_reference, NULL },
-        .tallies = (const Index *const[]){ CASE_TALLIES, NULL },
+        .tallies =
+                (const Index *const[]){ CASE_TALLIES, &sum_ticket_duty, &sum_ticket_failure, NULL },
         .former = (const Former[]){ CASE_FORMER, {} },
         .fault = case_fault,
 };
@@ -267,9 +324,18 @@ static const Transition transitions[] = {
           .from = S(ACCEPTED) | S(VISITED),
           .to = TICKET_VISITED,
           .permission = PERMISSION_TICKET_WORK,
-          .takes = "technician parts_used fault_code serial",
+          .takes = "technician parts parts_used fault_code serial",
           .effect = ticket_visit,
           .doc = "A technician has been with the customer." },
+        { .name = "unuse",
+          .from = S(VISITED) | S(WAITING_PART) | S(WAITING_CUSTOMER) | S(RESOLVED),
+          .permission = PERMISSION_TICKET_WORK,
+          .takes = "parts",
+          .needs = "parts",
+          .needs_note = true,
+          .effect = ticket_unuse,
+          .doc = "Parts were not used after all (part, quantity, serial): they are in stock again, and no core is owed "
+                 "for them." },
         { .name = "wait_part",
           .from = S(ACCEPTED) | S(VISITED),
           .to = TICKET_WAITING_PART,
@@ -295,7 +361,7 @@ static const Transition transitions[] = {
           .from = S(RECEIVED) | S(DISPATCHED) | S(ACCEPTED) | S(VISITED),
           .to = TICKET_RESOLVED,
           .permission = PERMISSION_TICKET_WORK,
-          .takes = "result technician parts_used fault_code serial",
+          .takes = "result technician parts parts_used fault_code serial",
           .needs = "result",
           .guard = ticket_may_resolve,
           .effect = ticket_resolve,

@@ -43,6 +43,28 @@ typedef enum TicketVoidReason {
 typedef enum TicketWarranty { WARRANTY_UNKNOWN = 1, WARRANTY_IN, WARRANTY_OUT } TicketWarranty;
 typedef enum WarrantyBasis { BASIS_SERIAL = 1, BASIS_PURCHASE_DATE, BASIS_OVERRIDE } WarrantyBasis;
 
+/* Why a part is under warranty or not. */
+typedef enum PartBasis {
+        PART_BASIS_UNIT = 1, /* as the whole unit */
+        PART_BASIS_PART,     /* the part itself: it was new not long ago */
+} PartBasis;
+
+#define TICKET_PARTS_MAX       32 /* lines of a ticket */
+#define TICKET_PARTS_GIVEN_MAX 16 /* of one call */
+
+/* A part that was used. */
+typedef struct TicketPart {
+        Record record;
+        int64_t line;
+        char *part;
+        int64_t quantity;
+        char *serial, *old_serial;
+        int64_t used_at, used_on; /* the instant, and its day */
+        int warranty;
+        int warranty_basis;
+        int64_t core_quantity; /* that must come back */
+} TicketPart;
+
 typedef struct Ticket {
         Case head;
         int channel;
@@ -59,6 +81,7 @@ typedef struct Ticket {
         int64_t visits;
         int64_t visited_at;
         char *parts_used;
+        List parts; /* of TicketPart */
         int result;
         int64_t resolved_at;
         char *resolved_by, *resolved_dealer;
@@ -83,6 +106,7 @@ typedef struct Ticket {
         int64_t closed_at;
 } Ticket;
 
+extern const RecordType ticket_part_type;
 extern const Kind ticket_kind;
 extern const Table ticket_table;
 

@@ -12,8 +12,7 @@
 #include "tickets/rules.h"
 #include "tickets/ticket.h"
 
-/* The same day of the month so many months later, or the month's last day where there is none. */
-static int64_t add_months(int64_t date, int64_t months) {
+int64_t ticket_add_months(int64_t date, int64_t months) {
         int year, month, day;
         int32_t next;
 
@@ -85,7 +84,7 @@ int ticket_compute_warranty(Step *step) {
         }
         zone_local(engine_zone(step->engine), step->item->created_at / USEC_PER_SEC, &received,
                    &second);
-        ticket->warranty_until = add_months(sold, months);
+        ticket->warranty_until = ticket_add_months(sold, months);
         ticket->warranty = received <= ticket->warranty_until ? WARRANTY_IN : WARRANTY_OUT;
         ticket->warranty_basis = basis;
         return 0;

@@ -3,9 +3,10 @@
 
 /* Every bound a user can meet. Times are seconds unless the name says otherwise. */
 
-#define NAME_MAX_BYTES          64   /* names in the configuration */
-#define CODE_MAX_BYTES          32   /* codes of units, models, serial numbers, faults */
-#define TEXT_MAX_BYTES          2000 /* the longest text field */
+#define NAME_MAX_BYTES          64      /* names in the configuration */
+#define MOVE_QUANTITY_MAX       1000000 /* parts in one move of stock */
+#define CODE_MAX_BYTES          32      /* codes of units, models, serial numbers, faults */
+#define TEXT_MAX_BYTES          2000    /* the longest text field */
 #define REQUEST_ID_MAX_BYTES    64
 #define REGION_DIGITS_MIN       2
 #define REGION_DIGITS_MAX       12

@@ -8,7 +8,8 @@ import xml.etree.ElementTree
 from harness import BusError, HOUR, REGION, ServiceTest, needs_root, variants
 
 READERS = {"ticket.read", "report.read", "escalation.read", "product.read", "serial.read",
-           "fault.read"}
+           "fault.read", "part.read", "stock.read", "core.read",
+           "assessment.read", "order.read"}
 ROLES = {
     "root": None,  # everything
     "information centre": READERS | {
@@ -17,12 +18,16 @@ ROLES = {
         "act_for", "data.import", "data.export", "status.read"},
     "sub-centre": READERS | {
         "ticket.create", "ticket.update", "ticket.dispatch", "ticket.work", "ticket.promise",
-        "ticket.decide", "ticket.void", "report.submit", "report.excuse",
+        "ticket.decide", "ticket.void", "report.submit", "report.excuse", "stock.move",
+        "order.create", "order.ship", "order.receive",
+        "core.receive", "core.inspect",
         "escalation.acknowledge", "unit.read", "personal.read", "data.import", "data.export", "status.read"},
     "dealer": READERS | {
-        "ticket.create", "ticket.work", "ticket.promise", "ticket.followup", "report.submit",
+        "ticket.create", "ticket.work", "ticket.promise", "ticket.followup", "report.submit", "core.ship",
+        "order.create", "order.receive",
         "escalation.acknowledge", "personal.read"},
-    "auditor": READERS | {"unit.read", "status.read"},
+    "auditor": READERS | {"unit.read", "supplier.read", "contract.read",
+                                "status.read"},
     "notifier": {"notification.take", "escalation.read", "status.read"},
     "nobody": set(),
 }
@@ -30,14 +35,14 @@ USERS = {"root": None, "information centre": "daemon", "sub-centre": "games", "d
          "auditor": "news", "notifier": "www-data", "nobody": "nobody"}
 
 ANYBODY = None
-ANY_READER = (*sorted(READERS), "unit.read")
+ANY_READER = (*sorted(READERS), "unit.read", "supplier.read", "contract.read")
 CASE = {"Create": "ticket.create", "Get": "ticket.read", "List": "ticket.read",
         "History": "ticket.read", "HistoryPage": "ticket.read", "Explain": "ticket.read",
         "ExplainPage": "ticket.read"}
 TRANSITIONS = {
     "Transfer": "ticket.dispatch", "Dispatch": "ticket.dispatch", "Decline": "ticket.work",
     "Accept": "ticket.work", "Appoint": "ticket.work", "Promise": "ticket.promise",
-    "Visit": "ticket.work", "WaitPart": "ticket.work", "WaitCustomer": "ticket.work",
+    "Visit": "ticket.work", "Unuse": "ticket.work", "WaitPart": "ticket.work", "WaitCustomer": "ticket.work",
     "Resume": "ticket.work", "Resolve": "ticket.work", "FollowUp": "ticket.followup",
     "Decide": "ticket.decide", "Close": "ticket.followup", "Reopen": "ticket.followup",
     "Void": "ticket.void", "OverrideWarranty": "ticket.warranty", "Update": "ticket.update",
@@ -46,6 +51,14 @@ REPORT = {"Create": "report.submit", "Get": "report.read", "List": "report.read"
           "History": "report.read", "HistoryPage": "report.read", "Explain": "report.read",
           "ExplainPage": "report.read"}
 REPORT_TRANSITIONS = {"Nothing": "report.submit", "Excuse": "report.excuse"}
+
+
+CORE_TRANSITIONS = {"Ship": "core.ship", "Receive": "core.receive", "Accept": "core.inspect",
+                    "Reject": "core.inspect", "Charge": "core.decide"}
+ORDER_TRANSITIONS = {"Edit": "order.create", "Submit": "order.create", "Approve": "order.approve",
+                     "SendBack": "order.approve", "Ship": "order.ship", "Receive": "order.receive",
+                     "CloseShort": "order.approve", "Cancel": "order.approve"}
+OBLIGATION_TRANSITIONS = {"Deliver": "contract.ship", "Waive": "contract.waive"}
 
 
 def master(name):
@@ -60,6 +73,26 @@ METHODS = {
     "Products": master("product"),
     "Serials": master("serial"),
     "Faults": master("fault"),
+    "Parts": master("part"),
+    "Suppliers": master("supplier"),
+    "Cores": {"Get": "core.read", "List": "core.read",
+              "History": "core.read", "HistoryPage": "core.read", "Explain": "core.read",
+              "ExplainPage": "core.read"} | CORE_TRANSITIONS,
+    "Orders": {"Create": "order.create", "Get": "order.read", "List": "order.read",
+               "History": "order.read", "HistoryPage": "order.read", "Explain": "order.read",
+               "ExplainPage": "order.read"} | ORDER_TRANSITIONS,
+    "Owed": {"List": "core.read"},
+    "Planning": {"Run": "order.create", "Show": "order.read", "Explain": "order.read"},
+    "Contracts": master("contract"),
+    "Shipments": {"Create": "contract.ship", "Get": "contract.read", "List": "contract.read"},
+    "Obligations": {"Get": "contract.read", "List": "contract.read",
+                    "History": "contract.read", "HistoryPage": "contract.read",
+                    "Explain": "contract.read",
+                    "ExplainPage": "contract.read"} | OBLIGATION_TRANSITIONS,
+    "Accounts": {"Show": "contract.read", "Claim": "contract.ship"},
+    "Moves": {"Create": "stock.move", "Get": "stock.read", "List": "stock.read"},
+    "Assessments": {"Get": "assessment.read", "List": "assessment.read"},
+    "Stock": {"List": "stock.read", "Totals": "stock.read"},
     "Escalations": {"Get": "escalation.read", "List": "escalation.read",
                     "Acknowledge": "escalation.acknowledge"},
     "Notifications": {"Take": "notification.take", "Acknowledge": "notification.take"},
@@ -113,7 +146,9 @@ class Matrix(ServiceTest):
         offered = self.offered()
         self.assertEqual({name: set(methods) for name, methods in offered.items()},
                          {name: set(methods) for name, methods in METHODS.items()})
-        for kind, transitions in (("ticket", TRANSITIONS), ("report", REPORT_TRANSITIONS)):
+        for kind, transitions in (("ticket", TRANSITIONS), ("report", REPORT_TRANSITIONS),
+                                  ("core", CORE_TRANSITIONS), ("order", ORDER_TRANSITIONS),
+                                  ("obligation", OBLIGATION_TRANSITIONS)):
             told = {row["method"]: row["permission"]
                     for row in self.client.call("Manager", "Transitions", "s", kind)}
             self.assertEqual(told, transitions)

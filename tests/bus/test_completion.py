@@ -47,7 +47,8 @@ class Completion(ServiceTest):
         self.assertIn("phone=", self.words("aftersalesctl ticket list "))
         self.assertEqual(self.words("aftersalesctl ticket new type=rep"), ["repair"])
         self.assertEqual(set(self.words("aftersalesctl ticket resolve T1 ")),
-                         {"result=", "technician=", "parts_used=", "fault_code=", "serial="})
+                         {"result=", "technician=", "parts=", "parts_used=", "fault_code=",
+                          "serial="})
         self.assertEqual(self.words("aftersalesctl ticket follow-up T1 outcome=sat"), ["satisfied"])
         self.assertEqual(set(self.words("aftersalesctl unit list active=")), {"true", "false"})
 
@@ -58,7 +59,9 @@ class Completion(ServiceTest):
 
     def test_files(self):
         self.assertEqual(set(self.words("aftersalesctl import ")),
-                         {"ticket", "report", "unit", "product", "serial", "fault"})
+                         {"ticket", "report", "core", "unit", "product", "serial", "fault", "part",
+                          "supplier", "contract", "order", "obligation", "move", "shipment",
+                          "assessment"})
         self.assertEqual(self.words("aftersalesctl export unit kin"), ["kind="])
         self.assertEqual(self.words("aftersalesctl import unit "), [])  # bash names files
 

@@ -129,7 +129,8 @@ class Duties(ReportTest):
         status = self.client.status()
         counts = {kind: {state: n for state, n in states.items() if n}
                   for kind, states in status["cases"].items()}
-        self.assertEqual(counts, {"ticket": {"received": 1}, "report": {"expected": 1}})
+        self.assertEqual(counts, {"ticket": {"received": 1}, "report": {"expected": 1}, "core": {}, "order": {},
+                                  "obligation": {}})
         self.assertEqual(status["cases"]["report"]["reported"], 0)
         self.assertEqual((status["states"], status["open"]), (status["cases"]["ticket"], 2))
 
@@ -680,7 +681,7 @@ class Configuration(ReportTest):
         self.assertEqual(self.say(DUTIES.replace('"16:00"', "24:00"))[0], 0)
 
     def test_a_kind_that_is_not_used(self):
-        self.reload(PLAIN)
+        self.reload(PLAIN.replace("submit_day: 5", "submit_day: 0"))
         with self.refused("RuleViolated", "targets.report.default.normal"):
             self.expect(dealer="BJ-1")
         self.assertNotIn("next_due", self.client.status())

@@ -25,6 +25,7 @@ FROM = {
     "appoint": ("accepted", "visited") + WAITING,
     "promise": WORK,
     "visit": ("accepted", "visited"),
+    "unuse": ("visited", "resolved") + WAITING,
     "wait_part": ("accepted", "visited"),
     "wait_customer": ("received", "dispatched", "accepted", "visited"),
     "resume": WAITING,
@@ -53,6 +54,7 @@ ATTEMPTS = (
     Attempt("promise", {"promised_at": LATER}, SAME),
     Attempt("visit", {"technician": "张师傅", "parts_used": "AC-P01 1", "fault_code": "AC01",
                       "serial": "S-1"}, "visited"),
+    Attempt("unuse", {"parts": "part=AC-P01", "note": "没用上"}, SAME),
     Attempt("wait_part", {"wait_reason": "缺压缩机"}, "waiting_part"),
     Attempt("wait_customer", {"wait_reason": "客户出差"}, "waiting_customer"),
     Attempt("resume", {}, BEFORE_WAITING),
@@ -106,6 +108,8 @@ def expected(kind, priority, state, attempt, attempts=0):
         return "RuleViolated", (kind, "visit")
     if transition == "decide" and attempts < 3:
         return "RuleViolated", (f"{attempts} of 3",)
+    if transition == "unuse":
+        return "RuleViolated", ("1 more than were used of part AC-P01",)
     if attempt.to == SAME:
         return state
     if attempt.to == BEFORE_WAITING:

@@ -5,6 +5,7 @@ older store is brought to the present schema, while a backup or a dump is made, 
 serves. See disk.h for what a cut can leave.
 """
 
+import collections
 import random
 import re
 import shutil
@@ -15,7 +16,7 @@ import unittest
 from programs import SEED, STATES, Judged, Recorded, write_mark
 from support import HOUR, START, TICKET, create_message, found_company
 from files import as_csv, import_file
-from harness import ROOT, TIME_LIMIT, figure
+from harness import ROOT, TIME_LIMIT, figure, variants
 from test_kill import check_escalations
 
 OLD_DUMP = ROOT / "tests/data/schema-1.dump"
@@ -244,6 +245,59 @@ class Serve(ProgramTest):
             head = self.client.move("Dispatch", ticket)
             self.acknowledge(**{f"T{ticket}": head["revision"]})
 
+    def found_parts(self):
+        """What a repair under warranty needs: a product, a part that must come back, and stock."""
+        for interface, fields in (
+                ("Products", {"code": "W", "name": "product", "line": "AC", "warranty_months": 60}),
+                ("Suppliers", {"code": "S1", "name": "supplier"}),
+                ("Parts", {"code": "K", "name": "part", "line": "AC", "returnable": True}),
+                ("Contracts", {"code": "A", "supplier": "S1", "product": "W", "parts": "K",
+                               "rate": 100000, "share": 50000}),
+                *(("Moves", {"part": "K", "quantity": 1000, "from": "supplier:S1", "to": unit,
+                             "reason": "received"}) for unit in ("HQ", "BJ-1", "BJ-2"))):
+            self.client.call(interface, "Create", "a{sv}", variants(fields))
+        self.look_now()
+
+    def go(self, interface, letter, member, number, **fields):
+        head = self.client.call(interface, member, "ta{sv}", number, variants(fields))
+        self.acknowledge(**{f"{letter}{number}": head["revision"]})
+
+    def use(self):
+        """A repair with parts, whose core is made in the same change."""
+        ticket = self.client.create(**TICKET, product="W", purchase_date="2026-01-01")
+        for member in ("Dispatch", "Accept"):
+            self.go("Tickets", "T", member, ticket)
+        self.go("Tickets", "T", "Visit", ticket, parts=f"part=K quantity={self.rng.randint(1, 4)}")
+
+    def bring_back(self):
+        """Some of a core goes one step further, and becomes a core of its own."""
+        steps = {"due": "Ship", "shipped": "Receive", "received": "Accept"}
+        rows = self.client.list_all("Cores", {})
+        if rows:
+            core = self.rng.choice(rows)
+            self.go("Cores", "C", steps[core["state"]], core["id"],
+                    quantity=self.rng.randint(1, core["quantity"]))
+
+    def order(self):
+        number, _ = self.client.call("Orders", "Create", "a{sv}", variants(
+            {"dealer": "BJ-1", "lines": f"part=K quantity={self.rng.randint(1, 9)}"}))
+        for member in ("Submit", "Approve", "Ship", "Receive")[:self.rng.randint(1, 4)]:
+            self.go("Orders", "O", member, number)
+
+    def ship_goods(self):
+        """With what their supplier owes besides, in the same change."""
+        self.client.call("Shipments", "Create", "a{sv}", variants(
+            {"contract": "A", "quantity": self.rng.randint(1, 40)}))
+        self.client.call("Accounts", "Claim", "s", "A")
+        self.look_now()
+
+    def deliver_owed(self):
+        rows = self.client.list_all("Obligations", {})
+        if rows:
+            row = self.rng.choice(rows)
+            left = row["quantity"] - row.get("delivered", 0)
+            self.go("Obligations", "B", "Deliver", row["id"], quantity=self.rng.randint(1, left))
+
     def pass_time(self):
         self.end += self.rng.randrange(1, 4) * HOUR
         self.client.advance(self.end)
@@ -263,9 +317,11 @@ class Serve(ProgramTest):
     def do(self, steps):
         for _ in range(steps):
             self.rng.choice((self.create, self.create, self.dispatch, self.pass_time,
-                             self.deliver))()
+                             self.deliver, self.use, self.bring_back, self.order,
+                             self.ship_goods, self.deliver_owed))()
 
     def work(self):
+        self.found_parts()
         self.do(20)
         self.bring_in("product", [{"code": f"P-{i}", "name": "product", "line": "AC",
                                    "origin": "own"} for i in range(self.ROWS)])
@@ -300,9 +356,45 @@ class Serve(ProgramTest):
 
     def see_acknowledged(self, look, told):
         found = {"sequence": look.head["sequence"]}
-        found |= {f"T{row['id']}": row["revision"] for row in look.of("ticket")}
+        for letter, kind in (("T", "ticket"), ("C", "core"), ("O", "order"),
+                             ("B", "obligation")):
+            found |= {f"{letter}{row['id']}": row["revision"] for row in look.of(kind)}
         for fact, value in told.items():
             self.assertGreaterEqual(found.get(fact, 0), value, f"{fact} has got lost")
+
+    def see_parts(self, look):
+        """None is made or lost: no place has less than nothing, and there is a core for each part
+        that must come back."""
+        balances = collections.Counter()
+        for move in look.of("move"):
+            balances[move["from"], move["condition"]] -= move["quantity"]
+            balances[move["to"], move["becomes"]] += move["quantity"]
+        for (place, condition), quantity in balances.items():
+            if place.partition(":")[0] not in ("supplier", "customer", "count"):
+                self.assertGreaterEqual(quantity, 0, f"{place} ({condition})")
+        self.assertEqual(sum(balances.values()), 0)
+        due = collections.Counter()
+        for ticket in look.of("ticket"):
+            for line in ticket.get("parts", ()):
+                due[ticket["id"], line["line"]] += line.get("core_quantity", 0)
+        for core in look.of("core"):
+            due[core["ticket"], core["line"]] -= core["quantity"]
+        self.assertEqual({key: n for key, n in due.items() if n}, {})
+        self.see_obligations(look)
+
+    def see_obligations(self, look):
+        """Each shipment obliges to all that it does, and what was delivered is in the ledger."""
+        owed = collections.defaultdict(list)
+        came = collections.Counter()
+        for move in look.of("move"):
+            if move.get("cause") == "obligation":
+                came[move["cause_id"]] += move["quantity"]
+        for row in look.of("obligation"):
+            owed[row.get("shipment")].append(row["item"])
+            if row["type"] != "units":
+                self.assertEqual(row.get("delivered", 0), came[row["id"]])
+        for shipment in look.of("shipment"):
+            self.assertEqual(sorted(owed[shipment["id"]]), ["K", "W"])
 
     def see_contents(self, look):
         """After a change there is one state, the one that was seen of the daemon when it was."""
@@ -343,6 +435,7 @@ class Serve(ProgramTest):
         look = self.service.look(disk / "state")
         self.see_acknowledged(look, self.told[acknowledged])
         self.see_contents(look)
+        self.see_parts(look)
         self.assertLessEqual(self.see_rungs(look), self.delivered, "nobody is told of them")
         if number % GO_ON_EVERY == 0:
             self.go_on(disk / "state", look)

@@ -38,13 +38,25 @@ targets:
                 followup: 2h, waiting: 4h}}
       special: {{calendar: always, ladder: short, response: 1h, visit: 2h, resolve: 6h,
                  followup: 2h, waiting: 4h}}
+  core:
+    default:
+      normal: {{calendar: always, ladder: short, return: 6h, transit: 4h, inspect: 4h}}
+  order:
+    default:
+      normal: {{calendar: always, ladder: short, submit: 2h, approve: 2h, ship: 4h, deliver: 8h}}
+  obligation:
+    default:
+      normal: {{calendar: always, ladder: short, deliver: 12h}}
 tickets: {{visit_required: [], assign_dealer: true, followup_attempts: 3, repeat_within: 30d}}
 roles:
   everything: [ticket.read, ticket.create, ticket.update, ticket.dispatch, ticket.work,
                ticket.promise, ticket.followup, ticket.decide, ticket.void, ticket.warranty,
                escalation.read, escalation.acknowledge, notification.take, unit.read, unit.write,
                product.read, product.write, serial.read, serial.write, fault.read, fault.write,
-               personal.read, act_for, status.read, admin.check, admin.backup,
+               part.read, part.write, supplier.read, supplier.write, stock.read, stock.move,
+               core.read, core.ship, core.receive, core.inspect, order.read, order.create,
+               order.approve, order.ship, order.receive, contract.read, contract.write,
+               contract.ship, personal.read, act_for, status.read, admin.check, admin.backup,
                admin.clock]
 access:
   - {{user: root, role: everything, scope: headquarters}}

@@ -235,10 +235,10 @@ def check_escalations(rows):
     last = {}
     for e in sorted(rows, key=lambda e: e["id"]):
         if e["cause"] == "reopened":
-            key, level = (e["case_id"], e["clock"], e["cycle"]), 0
+            key, level = (e["kind"], e["case_id"], e["clock"], e["cycle"]), 0
             assert e["due_at"] <= e["fired_at"], e
         else:
-            key, level = (e["case_id"], e["clock"], e["cycle"]), e.get("level", 0)
+            key, level = (e["kind"], e["case_id"], e["clock"], e["cycle"]), e.get("level", 0)
             assert e["due_at"] < e["fired_at"], e
         assert level == last.get(key, -1) + 1, (e, last.get(key))
         last[key] = level + e.get("missed", 0)

@@ -3,7 +3,7 @@
 # "tickets" and "dealers" are business areas beside each other, as others to come.
 set -eu
 cd "$(dirname "$0")/../.."
-layers="bus runtime tickets dealers masters transfer loop store record config base"
+layers="bus runtime tickets parts dealers masters transfer loop store record config base"
 
 status=0
 for layer in $layers; do

@@ -64,6 +64,7 @@ ENDED = "org.freedesktop.DBus.Error.NoReply"
 GONE = "org.freedesktop.DBus.Error.ServiceUnknown"  # had ended before the call came
 # After whose error the journal may have grown: by what the daemon does beside.
 BESIDE = {("Policy", "Reload"), ("Clock", "Advance"), ("Clock", "Jump"), ("Transfer", "Import"),
+          ("Planning", "Run"),  # whose recipe tells of a ticket that is late by then
           ("Tickets", "Decide")}  # whose recipe lets days pass
 # Whose work goes on after the answer.
 JOBS = {("Transfer", "Import"), ("Transfer", "Export"), ("Backups", "Create")}

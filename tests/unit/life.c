@@ -117,6 +117,8 @@ static void give_fields(World *world, Rng *rng, const Transition *transition, Ca
         for (size_t i = 0; i < type->n_fields; i++) {
                 const char *name = type->fields[i].name;
 
+                if (type->fields[i].type == FIELD_LIST) /* there are no parts in this world */
+                        continue;
                 if (names_have(transition->needs, name)
                             ? !rng_one_in(rng, 40)
                             : names_have(transition->takes, name) && rng_one_in(rng, 5))

@@ -194,6 +194,8 @@ static int go(World *world, const char *name, uint64_t id) {
                 value = "accept";
         else if (STREQ(name, "override_warranty"))
                 value = "in";
+        else if (STREQ(name, "unuse"))
+                value = "part=P1 quantity=1";
         return world_move(world, name, id, needed, value, "note", "x", NULL);
 }
 
