@@ -76,6 +76,24 @@ PRODUCTS = (
     ("WP-05H", "净水机", "WP", "oem", 12),
 )
 
+SUPPLIERS = (("S-FJ", "风机厂"), ("S-YS", "压缩机厂"), ("S-DQ", "电器配件厂"))
+
+# Code, name, product line, supplier, whether the old one must come back, price in fen.
+PARTS = (
+    ("AC-P01", "制冷剂", "AC", "S-DQ", False, 6000),
+    ("AC-P02", "排水管", "AC", "S-DQ", False, 900),
+    ("AC-P03", "风机", "AC", "S-FJ", True, 18500),
+    ("WM-P01", "皮带", "WM", "S-DQ", False, 1500),
+    ("WM-P02", "进水阀", "WM", "S-DQ", True, 3200),
+    ("RF-P01", "压缩机", "RF", "S-YS", True, 42000),
+    ("RF-P02", "温控器", "RF", "S-DQ", True, 5500),
+    ("WH-P01", "加热管", "WH", "S-DQ", True, 4800),
+    ("WH-P02", "内胆", "WH", "S-DQ", True, 26000),
+    ("RH-P01", "开关", "RH", "S-DQ", False, 1200),
+    ("MO-P01", "磁控管", "MO", "S-DQ", True, 15000),
+    ("WP-P01", "滤芯", "WP", "S-DQ", False, 8000),
+)
+
 FAULTS = {
     "AC": (("AC01", "不制冷", "缺氟", "AC-P01"), ("AC02", "漏水", "排水管堵塞", "AC-P02"),
            ("AC03", "噪声大", "风机轴承磨损", "AC-P03")),

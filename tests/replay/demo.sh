@@ -25,6 +25,11 @@ operator() {
         "$build/aftersalesctl" "$@"
 }
 
+dealer_who_owes() {
+        "$build/aftersalesctl" --json owed list --limit 1 |
+                "$python" -c 'import json, sys; print(json.load(sys.stdin)["rows"][0]["dealer"])'
+}
+
 if [ -n "$data" ]; then
         say "The requests in $data"
         "$python" "$here/boston.py" "$data" "$work/script" "$work/verdicts"
@@ -59,7 +64,16 @@ operator escalation list --limit 10
 operator ticket history "$ticket"
 operator ticket explain "$ticket"
 
-say "The daemon's verdict on every ticket, against the reference"
+if [ -z "$data" ]; then
+        say "Old parts that must come back, and who owes them at the end"
+        operator owed list --limit 10
+        operator core list overdue=true --limit 10
+        operator assessment list item=return_late --limit 5
+        operator stock totals
+        operator plan show "$(dealer_who_owes)" 2026-10
+fi
+
+say "The daemon's verdict on every ticket and core, against the reference"
 status=0
 wait $reference || status=$?
 cat "$work/comparison"

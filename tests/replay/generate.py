@@ -26,6 +26,7 @@ TICKETS = 10_000
 SEED = 2026
 SERIALS = 3000
 REFUSED_CREATES = 12
+STOCK = 20  # of each part at each unit
 
 
 class Fleet:
@@ -111,6 +112,19 @@ class Month:
                 yield "Faults", {"code": code, "symptom": symptom, "cause": cause, "part": part}
         for serial, product in self.serials:
             yield "Serials", {"code": serial, "product": product, "sold_on": self.date()}
+        yield from self.stock()
+
+    def stock(self):
+        for code, name in company.SUPPLIERS:
+            yield "Suppliers", {"code": code, "name": name}
+        units = [code for code, *_ in company.SUBCENTRES] + [d.code for d in self.fleet.dealers]
+        for code, name, line, supplier, returnable, price in company.PARTS:
+            yield "Parts", {"code": code, "name": name, "line": line, "supplier": supplier,
+                            "returnable": returnable, "price": price}
+            for unit in ("HQ", *units):
+                yield "Moves", {"part": code, "quantity": STOCK * (20 if unit == "HQ" else 1),
+                                "from": f"supplier:{supplier}", "to": unit, "reason": "received",
+                                "reference": f"{code}-{unit}"}
 
     # ---- tickets ----
 
@@ -135,7 +149,7 @@ class Month:
                                   itertools.cycle(wrong)):
             reference = f"B{number:06}"
             at = START + self.rng.randrange(DAYS * DAY)
-            yield at, reference, "Create", {"reference": reference, "by": "novice"} | fields
+            yield at, reference, "Tickets.Create", {"reference": reference, "by": "novice"} | fields
 
     def events(self):
         events = list(self.wrong_creates())
@@ -157,7 +171,7 @@ def main():
     for interface, fields in month.masters():
         write_event(sys.stdout, START * USEC, None, f"{interface}.Create", fields)
     for at, reference, method, fields in month.events():
-        write_event(sys.stdout, at * USEC, reference, f"Tickets.{method}", fields)
+        write_event(sys.stdout, at * USEC, reference, method, fields)
     write_event(sys.stdout, END * USEC, None, None, {})
 
 

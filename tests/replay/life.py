@@ -14,12 +14,12 @@ ZONE = 8 * HOUR  # Asia/Shanghai
 OPENS, CLOSES = 8, 20  # when people work
 
 # Median hours until the next step and how evenly, hours late for an appointment (mean, deviation),
-# and what goes wrong how often.
+# and what goes wrong how often; median days until old parts are sent back, and how often none is.
 Diligence = collections.namedtuple(
-    "Diligence", "accept visit spread late declines forgets dissatisfies")
-QUICK = Diligence(0.2, 3, 0.5, (-0.6, 0.3), 0.01, 0.001, 0.03)
-SLOW = Diligence(0.5, 8, 0.6, (-0.6, 0.5), 0.03, 0.004, 0.05)
-NEGLIGENT = Diligence(1.5, 16, 0.9, (0.2, 1.2), 0.08, 0.03, 0.12)
+    "Diligence", "accept visit spread late declines forgets dissatisfies returns keeps")
+QUICK = Diligence(0.2, 3, 0.5, (-0.6, 0.3), 0.01, 0.001, 0.03, 4, 0.01)
+SLOW = Diligence(0.5, 8, 0.6, (-0.6, 0.5), 0.03, 0.004, 0.05, 8, 0.05)
+NEGLIGENT = Diligence(1.5, 16, 0.9, (0.2, 1.2), 0.08, 0.03, 0.12, 14, 0.2)
 
 TYPES = {"repair": 34, "installation": 26, "consultation": 14, "cleaning": 7, "complaint": 6,
          "recycling": 5, "return_exchange": 5, "technical_question": 3}
@@ -89,7 +89,7 @@ class Life:
         self.state = "received"
         self.revision = 1
         self.created_at = self.held_since = at
-        self.dealer = self.appointed = None
+        self.dealer = self.appointed = self.part = None
 
     # ---- making calls ----
 
@@ -112,7 +112,7 @@ class Life:
     def record(self, method, fields):
         """Most note the minute, some the second."""
         at = self.at if self.number % 4 == 0 else self.at - self.at % 60
-        self.events.append((at, self.reference, method, fields))
+        self.events.append((at, self.reference, f"Tickets.{method}", fields))
 
     def blunder(self):
         method, fields = self.rng.choice(BLUNDERS_IN[self.state] + BLUNDERS_ANYWHERE)
@@ -193,6 +193,7 @@ class Life:
             line = next(p[2] for p in company.PRODUCTS if p[0] == fields["product"])
             fault = self.rng.choice(company.FAULTS[line])
             fields |= {"fault_code": fault[0], "description": fault[1]}
+            self.part = fault[3]
         if self.chance(0.07):
             fields["promised_at"] = at_hour(self.at, self.rng.randint(1, 4), 18) * USEC
         if self.type == "installation" and self.chance(0.2):
@@ -330,12 +331,15 @@ class Life:
             self.reassign()
             self.go_there()
         fields = {"technician": self.technician()}
-        if self.type == "repair" and self.chance(0.4):
-            fields["parts_used"] = "旧件换新件一件"
-        if self.chance(0.06) and self.late_report(fields):
-            self.call("Visit", "visited", by=self.technician(), **fields)
-            return True
+        if self.part and self.chance(0.4):
+            fields["parts"] = f"part={self.part}"
+            self.part = None
+        reported = self.chance(0.06) and self.late_report(fields)
         self.call("Visit", "visited", by=self.technician(), **fields)
+        if "parts" in fields:
+            self.send_back()
+        if reported:
+            return True
         if self.type == "repair" and self.chance(0.12):
             self.wait(0.5)
             self.pause("WaitPart", ("等压缩机", "等主板", "等加热管"), 24)
@@ -345,6 +349,23 @@ class Life:
             self.wait(self.habits.visit / 2)
             self.call("Visit", by=self.technician())
         return True
+
+    def send_back(self):
+        """What must come back of the part, if anything: the calls are passed over where there is no core."""
+        at = self.at
+        while not self.chance(self.habits.keeps):
+            at = worked(at, self.duration(self.habits.returns * (CLOSES - OPENS)))
+            self.of_core(at, "Ship", self.technician())
+            at = worked(at, self.duration(20, 0.4))
+            self.of_core(at, "Receive")
+            at = worked(at, self.duration(6))
+            if not self.chance(0.05):
+                self.of_core(at, "Accept")
+                break
+            self.of_core(at, "Reject", reject_reason="wrong_part")
+
+    def of_core(self, at, method, by=None, **fields):
+        self.events.append((at, self.reference, f"Cores.{method}", {"by": by or self.operator()} | fields))
 
     def reassign(self):
         """Another dealer has to see to it."""

@@ -5,6 +5,8 @@ deadlines and escalations. It follows docs/tickets.md and shares no code with th
 import collections
 import datetime
 
+import parts
+from case import Case, ClockRule, Refused
 from script import USEC
 
 RECEIVED, DISPATCHED, ACCEPTED, VISITED = "received", "dispatched", "accepted", "visited"
@@ -16,7 +18,6 @@ WORK = ACTIVE | WAITING
 ENDED = {CLOSED, VOIDED}
 ALL = WORK | ENDED | {RESOLVED, FOLLOWED_UP}
 
-ClockRule = collections.namedtuple("ClockRule", "runs pauses fixed runs_fixed", defaults=((), None, frozenset()))
 CLOCKS = {
     "response": ClockRule({RECEIVED, DISPATCHED}, WAITING),
     "visit": ClockRule({ACCEPTED}, WAITING, "appointment", {VISITED}),
@@ -27,7 +28,7 @@ CLOCKS = {
 
 # What a transition does to the state: a state, None (it stays) or "?" (its effect says).
 Move = collections.namedtuple("Move", "states to takes needs", defaults=("", ""))
-WORKING = "technician parts_used fault_code serial"
+WORKING = "technician parts parts_used fault_code serial"
 MOVES = {
     "Transfer": Move({RECEIVED, DISPATCHED, ACCEPTED}, RECEIVED, "subcentre", "subcentre note"),
     "Dispatch": Move(ACTIVE, DISPATCHED, "dealer"),
@@ -53,208 +54,27 @@ MOVES = {
 }
 OPTIONS = {"note", "by", "at", "revision", "request_id"}
 FUTURE = ("promised_at", "appointment")
-
-Escalation = collections.namedtuple("Escalation", "clock cycle level cause role recipient due_at")
-
-
-class Refused(Exception):
-    """Its text is the name of the error."""
+MASTERS = ("Units", "Products", "Serials", "Faults")
 
 
-class Clock:
-    def __init__(self, name, cycle, at):
-        self.name = name
-        self.cycle = cycle
-        self.started = at
-        self.stopped = None
-        self.fixed = None
-        self.target = 0
-        self.level = self.told = self.last = 0
-        self.quiet = 0  # of the levels, those that nobody was told of
-        self.pauses = []  # [since, until, the state], until None while it lasts
-        self.deadline = self.next = self.planned_by = None
+class Ticket(Case):
+    RULES = CLOCKS
+    ENDED = ENDED
 
-    def paused(self):
-        return bool(self.pauses) and self.pauses[-1][1] is None
-
-    def running(self):
-        return self.stopped is None and not self.paused()
-
-    def is_late(self, at):
-        ran_until = self.stopped or (self.pauses[-1][0] if self.paused() else at)
-        return self.deadline is not None and self.deadline < ran_until
-
-    def restart(self, fixed, target):
-        """A new cycle over the same times."""
-        self.cycle += 1
-        self.fixed = fixed
-        self.target = 0 if fixed else target.seconds[self.name]
-        self.level = self.quiet = self.told = self.last = 0
-
-    def is_other(self, target):
-        """Whether it counts time otherwise than what it was planned by."""
-        old = self.planned_by
-        return (old.calendar is not target.calendar or old.ladder is not target.ladder or
-                old.seconds[self.name] != target.seconds[self.name])
-
-    def retarget(self, target, now):
-        """What has happened does not happen again; what would now only come does, in a new cycle."""
-        self.target = 0 if self.fixed else target.seconds[self.name]
-        now = max(now, self.last + 1)
-        first = target.ladder.first_level()
-        if self.level > first and not self.has_happened(target, self.level - 1, now):
-            self.cycle += 1
-            self.told = max(self.told, self.level)
-            self.level, self.quiet = first, 0
-        self.skip(target, now, self.told)
-
-    def skip(self, target, now, level):
-        """What has been told of before is not again."""
-        while self.level < level and self.has_happened(target, self.level, now):
-            self.level += 1
-            self.quiet += 1
-
-    def next_level(self, target):
-        return max(self.level, target.ladder.first_level())
-
-    def has_happened(self, target, level, now):
-        instant = self.event(target, level)
-        return instant is not None and instant < now
-
-    def instant_after(self, calendar, duration):
-        """When it has run so long; None when it does not before its pause."""
-        since = self.started
-        for pause, resume, _state in self.pauses:
-            ran = calendar.elapsed(since, pause)
-            if ran >= duration:
-                break
-            if resume is None:
-                return None
-            duration -= ran
-            since = resume
-        return calendar.add(since, duration)
-
-    def instant(self, target, offset):
-        if self.fixed:
-            return target.calendar.add(self.fixed, offset)
-        return self.instant_after(target.calendar, self.target * USEC + offset)
-
-    def event(self, target, level):
-        """When an event happens: the warning, then the rungs and repetitions."""
-        if level > 0:
-            return self.instant(target, target.ladder.offset(level))
-        if self.fixed:
-            allowed = max(target.calendar.elapsed(self.started, self.fixed), 0)
-        else:
-            allowed = self.target * USEC
-        return self.instant(target, -(allowed // 100 * (100 - target.ladder.warn_percent)))
-
-    def plan(self, target):
-        self.deadline = self.instant(target, 0)
-        self.next = self.event(target, self.next_level(target)) if self.running() else None
-        self.planned_by = target
-
-
-class Ticket:
     def __init__(self, model, event):
-        self.model = model
+        super().__init__(model)
         self.fields = dict.fromkeys(("appointment", "promised_at"))
         self.fields |= {"priority": "normal"} | event.fields
         self.reference = event.reference
         self.subcentre = self.fields.get("subcentre")
         self.dealer = self.fields.get("dealer")
         self.state = RECEIVED
-        self.owner = None
-        self.clocks = {}
-        self.escalations = []
-        self.revision = self.lift = self.attempts = 0
-        self.changed_at = 0
+        self.attempts = 0
         self.attempt_day = self.resolver = self.resume_state = None
-        self.overdue = False
-        self.next = None
-        self.known_at = 0  # until when whatever was due has happened, if later than a call says
-
-    # ---- clocks ----
+        self.warranty = "unknown"
 
     def target(self):
         return self.model.policy.target(self.fields["type"], self.fields["priority"])
-
-    def set_clock(self, name, at):
-        rule, target, clock = CLOCKS[name], self.target(), self.clocks.get(name)
-        fixed = self.fields[rule.fixed] if rule.fixed else None
-        alive = clock is not None and clock.stopped is None
-        runs = rule.runs | rule.runs_fixed if fixed else rule.runs
-        if self.state not in runs and not (alive and self.state in rule.pauses):
-            if alive:
-                self.stop(clock, at)
-            return
-        if not alive:
-            clock = self.clocks[name] = Clock(name, clock.cycle if clock else 0, at)
-            clock.restart(fixed, target)
-        elif clock.fixed != fixed:
-            self.judge(clock, at)
-            clock.restart(fixed, target)
-            if target.ladder.first_level() == 0 and clock.has_happened(target, 0, at):
-                clock.level = clock.quiet = 1
-        elif clock.is_other(target):
-            self.judge(clock, at)
-        was_paused = clock.paused()
-        if self.state in rule.pauses and not fixed:
-            if not was_paused:
-                clock.pauses.append([at, None, self.state])
-        elif was_paused:
-            clock.pauses[-1][1] = at
-        if clock.planned_by and (clock.is_other(target) or clock.paused() != was_paused):
-            known = max(at, self.known_at)
-            if clock.is_other(target) or max(known, clock.last) > at:
-                clock.retarget(target, known)
-        clock.plan(target)
-
-    def stop(self, clock, at):
-        """Its deadline stays what it was; one that is paused has none unless it had passed."""
-        self.judge(clock, at)
-        if clock.paused():
-            clock.pauses[-1][1] = at
-        clock.stopped, clock.next = at, None
-
-    def judge(self, clock, at):
-        self.overdue |= clock.is_late(at)
-
-    def set_clocks(self, at):
-        for name in CLOCKS:
-            self.set_clock(name, at)
-        self.arm()
-
-    def arm(self):
-        self.next = min((c.next for c in self.clocks.values() if c.next is not None), default=None)
-
-    def pass_time(self, now):
-        """Everything that was due before now happens."""
-        while self.next is not None and self.next < now:
-            clock = next(c for c in self.clocks.values() if c.next == self.next)
-            self.fire(clock)
-            clock.plan(self.target())
-            self.arm()
-
-    def fire(self, clock):
-        ladder, level = self.target().ladder, clock.next_level(self.target())
-        if level == 0:
-            cause, role = "warning", "owner"
-        else:
-            cause = "rung" if level <= len(ladder.recipients) else "repeat"
-            role = ladder.recipients[min(level - 1 + self.lift, len(ladder.recipients) - 1)]
-            self.overdue = True
-        self.escalate(clock.name, clock.cycle, level, cause, role, clock.next)
-        clock.level, clock.last = level + 1, clock.next
-
-    def escalate(self, clock, cycle, level, cause, role, due_at):
-        recipient = self.model.recipient(role, self)
-        self.escalations.append(Escalation(clock, cycle, level, cause, role, recipient, due_at))
-
-    def rung(self):
-        rungs = len(self.target().ladder.recipients)
-        return max((min(clock.level - 1, rungs) for clock in self.clocks.values()
-                    if clock.stopped is None and clock.level > 0), default=0)
 
     def busy_dealer(self):
         return None if self.state in ENDED else self.dealer
@@ -340,6 +160,9 @@ class Ticket:
         elif before != RECEIVED or not self.dealer:
             self.dealer = self.model.choose_dealer(self.subcentre, self.fields["region"])
 
+    def do_OverrideWarranty(self, fields, _at, _before):
+        self.warranty = fields["warranty"]
+
     def do_Decline(self, _fields, _at, _before):
         self.dealer = self.fields["appointment"] = None
 
@@ -347,8 +170,12 @@ class Ticket:
         if self.state == RECEIVED and self.fields["priority"] != "special":
             raise Refused("InvalidState")
 
-    def do_Visit(self, _fields, _at, _before):
+    def may_Visit(self, fields):
+        self.model.parts.may_use(self, fields.get("parts"))
+
+    def do_Visit(self, fields, at, _before):
         self.fields["appointment"] = None
+        self.model.parts.use(self, fields.get("parts"), at)
 
     def do_WaitPart(self, _fields, _at, before):
         self.resume_state = before
@@ -429,14 +256,18 @@ class Company:
     def __init__(self):
         self.units = {}
         self.by_region = collections.defaultdict(list)  # (kind, prefix) to codes
-        self.products, self.faults = set(), set()
+        self.faults = set()
+        self.products = {}  # to months of warranty
+        self.sold = {}  # serial numbers
 
     def create(self, interface, fields):
         code = fields["code"]
         if interface == "Products":
-            self.products.add(code)
+            self.products[code] = fields.get("warranty_months", 0)
         elif interface == "Faults":
             self.faults.add(code)
+        elif interface == "Serials":
+            self.sold[code] = fields.get("sold_on")
         elif interface == "Units":
             self.units[code] = fields
             for region in fields.get("regions", "").split():
@@ -466,6 +297,7 @@ class Model:
     def __init__(self, policy):
         self.policy = policy
         self.company = Company()
+        self.parts = parts.Parts(self)
         self.tickets = {}
         self.refused = {}  # line of the script to the error's name
         self.refused_tickets = set()
@@ -518,14 +350,22 @@ class Model:
             raise Refused("MissingField")
         at = fields.get("at", event.at)
         if (any(fields.get(name, at + 1) <= at for name in FUTURE)
-                or fields.get("product", "") not in self.company.products | {""}
+                or fields.get("product", "") not in self.company.products.keys() | {""}
                 or fields.get("fault_code", "") not in self.company.faults | {""}):
             raise Refused("InvalidValue")
         ticket = Ticket(self, event)
         self.place(ticket)
         self.tickets[event.reference] = ticket
         self.open_of_dealer[ticket.busy_dealer()] += 1
+        ticket.warranty = self.warranty(ticket, at)
         ticket.enter(at)
+
+    def warranty(self, ticket, at):
+        sold = self.company.sold.get(ticket.fields.get("serial")) or ticket.fields.get("purchase_date")
+        months = self.company.products.get(ticket.fields.get("product"))
+        if not sold or not months:
+            return "unknown"
+        return "in" if self.local_day(at) <= parts.months_later(sold, months) else "out"
 
     def play_ticket(self, event, method):
         if method == "Create":
@@ -544,12 +384,17 @@ class Model:
         request = event.fields.get("request_id")
         if request in self.requests:
             return
-        if interface not in ("Tickets", "-"):
-            self.company.create(interface, event.fields)
-        if interface != "Tickets" or event.reference in self.refused_tickets:
+        if event.reference == "-":
+            take = self.company.create if interface in MASTERS else self.parts.take
+            take(interface, event.fields)
+            return
+        if event.reference in self.refused_tickets:
             return
         try:
-            self.play_ticket(event, method)
+            if interface == "Tickets":
+                self.play_ticket(event, method)
+            else:
+                self.parts.play(event.reference, method, event.at)
         except Refused as refused:
             self.refused[event.line] = str(refused)
             if event.reference not in self.tickets:
@@ -560,8 +405,8 @@ class Model:
 
     def finish(self):
         """The end: whatever is due by then has happened."""
-        for ticket in self.tickets.values():
-            ticket.pass_time(self.now)
-            for clock in ticket.clocks.values():
+        for case in (*self.tickets.values(), *self.parts.cores.values()):
+            case.pass_time(self.now)
+            for clock in case.clocks.values():
                 if clock.stopped is None and clock.deadline is not None and not clock.paused():
-                    ticket.overdue |= clock.deadline < self.now
+                    case.overdue |= clock.deadline < self.now

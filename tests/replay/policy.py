@@ -186,14 +186,14 @@ class Policy:
         self.calendars = {name: WorkingTime(calendar, text["zone"], first_year)
                           for name, calendar in calendars.items()}
         self.ladders = {name: Ladder(ladder) for name, ladder in text["ladders"].items()}
-        self.texts = text["targets"]["ticket"]
+        self.texts = text["targets"]
         self.targets = {}
 
-    def target(self, ticket_type, priority):
-        key = ticket_type, priority
+    def target(self, case_type, priority, kind="ticket"):
+        key = kind, case_type, priority
         if key not in self.targets:
-            text = self.texts["default"][priority] | self.texts.get(ticket_type, {}).get(
-                priority, {})
+            texts = self.texts[kind]
+            text = texts["default"][priority] | texts.get(case_type, {}).get(priority, {})
             names = text.keys() - {"calendar", "ladder"}
             self.targets[key] = Target(self.calendars[text["calendar"]],
                                        self.ladders[text["ladder"]],

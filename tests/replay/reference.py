@@ -5,8 +5,9 @@
     reference.py SCRIPT POLICY DAEMON [VERDICTS]
     reference.py --pick DAEMON
 
-DAEMON is what the replay driver wrote. Every ticket is held against model.py: its state, each clock
-with its deadline to the microsecond, each escalation with its instant. Whether it is overdue comes
+DAEMON is what the replay driver wrote. Every ticket is held against model.py, every core against
+parts.py: its state, each clock with its deadline to the microsecond, each escalation with its
+instant; and what is where. Whether a ticket is overdue comes
 from VERDICTS where somebody else has said so ("REFERENCE ONTIME|OVERDUE|impossible", the last kind
 must have been refused), else from the model too. --pick prints the id of an eventful ticket."""
 
@@ -26,10 +27,13 @@ CLOCK_FIELDS = ("cycle", "started_at", "stopped_at", "target", "fixed_at", "dead
 
 
 class Daemon:
-    """What the daemon says: tickets by reference, escalations by ticket, refused calls by line."""
+    """What the daemon says: tickets by reference, cores by that of their ticket, escalations by
+    case, what is where, refused calls by line."""
 
     def __init__(self, path):
-        self.tickets, self.refused = {}, {}
+        self.tickets, self.cores, self.refused = {}, {}, {}
+        self.stock = {}
+        references = {}
         self.escalations = collections.defaultdict(list)
         with open(path, encoding="utf-8") as lines:
             for line in lines:
@@ -37,8 +41,13 @@ class Daemon:
                 row = json.loads(text)
                 if kind == "ticket":
                     self.tickets[row["reference"]] = row
+                    references[row["id"]] = row["reference"]
+                elif kind == "core":
+                    self.cores[references[row["ticket"]]] = row
+                elif kind == "stock":
+                    self.stock[row["place"], row["part"], row["condition"]] = row["quantity"]
                 elif kind == "escalation":
-                    self.escalations[row["case_id"]].append(row)
+                    self.escalations[row["kind"], row["case_id"]].append(row)
                 else:
                     self.refused[row["line"]] = row
 
@@ -68,7 +77,7 @@ def clock_expected(clock):
     })
 
 
-def ticket_seen(row, escalations):
+def case_seen(row, escalations):
     names = ("state", "revision", "owner", "subcentre", "dealer", "armed_at", "rung", "lift",
              "open", "overdue")
     seen = {name: row.get(name) for name in names}
@@ -84,23 +93,23 @@ def ticket_seen(row, escalations):
     return given(seen)
 
 
-def ticket_expected(ticket):
+def case_expected(case):
     expected = {
-        "state": ticket.state,
-        "revision": ticket.revision,
-        "owner": ticket.owner,
-        "subcentre": ticket.subcentre,
-        "dealer": ticket.dealer,
-        "armed_at": ticket.next,
-        "rung": ticket.rung(),
-        "lift": ticket.lift,
-        "open": ticket.state not in model.ENDED,
-        "overdue": ticket.overdue,
+        "state": case.state,
+        "revision": case.revision,
+        "owner": case.owner,
+        "subcentre": case.subcentre,
+        "dealer": case.dealer,
+        "armed_at": case.next,
+        "rung": case.rung(),
+        "lift": case.lift,
+        "open": case.is_open(),
+        "overdue": case.overdue,
     }
-    for clock in ticket.clocks.values():
+    for clock in case.clocks.values():
         for name, value in clock_expected(clock).items():
             expected[f"{clock.name}.{name}"] = value
-    for e in ticket.escalations:
+    for e in case.escalations:
         key = f"escalation {e.clock}.{e.cycle} level {e.level} {e.cause} {e.role} {e.recipient}"
         expected[key] = e.due_at
     return given(expected)
@@ -125,7 +134,7 @@ class Comparison:
         self.differing.add(reference)
         self.shown += 1
         if self.shown <= DIFFERENCES_SHOWN:
-            print(f"differs: ticket {reference}: {what}: expected {shown(expected)}, "
+            print(f"differs: {reference}: {what}: expected {shown(expected)}, "
                   f"the daemon has {shown(seen)}")
 
     def compare_values(self, reference, expected, seen):
@@ -138,8 +147,8 @@ class Comparison:
         if row is None:
             self.differ(reference, "ticket", "one", None)
             return
-        seen = ticket_seen(row, self.daemon.escalations[row["id"]])
-        self.compare_values(reference, ticket_expected(ticket), seen)
+        seen = case_seen(row, self.daemon.escalations["ticket", row["id"]])
+        self.compare_values(reference, case_expected(ticket), seen)
         if self.verdicts.get(reference) == "impossible":
             return  # refused, and voided since
         overdue = ticket.overdue
@@ -150,6 +159,21 @@ class Comparison:
         self.compared += 1
         self.by_source += overdue
         self.by_daemon += seen.get("overdue", False)
+
+    def compare_parts(self):
+        cores = self.expected.parts.cores
+        for reference in cores.keys() | self.daemon.cores.keys():
+            core, row = cores.get(reference), self.daemon.cores.get(reference)
+            if core is None or row is None:
+                self.differ(reference, "core", core and "one", row and "one")
+                continue
+            self.compare_values(f"core of {reference}",
+                                case_expected(core) | {"part": core.part},
+                                case_seen(row, self.daemon.escalations["core", row["id"]]) |
+                                {"part": row["part"]})
+        self.compare_values("stock", given({" ".join(key): quantity for key, quantity
+                                             in self.expected.parts.stock.items()}),
+                            {" ".join(key): n for key, n in self.daemon.stock.items()})
 
     def compare_refusals(self, events):
         """The same calls are refused, for the same reason; which tickets that leaves out."""
@@ -173,15 +197,19 @@ class Comparison:
             self.compare_ticket(reference, ticket)
         for reference in self.daemon.tickets.keys() - self.expected.tickets.keys():
             self.differ(reference, "ticket", None, "one")
+        self.compare_parts()
         self.compare_refusals(events)
 
     def report(self):
         if self.shown > DIFFERENCES_SHOWN:
             print(f"... and {self.shown - DIFFERENCES_SHOWN} more differences")
-        clocks = sum(len(ticket.clocks) for ticket in self.expected.tickets.values())
-        escalations = sum(len(ticket.escalations) for ticket in self.expected.tickets.values())
-        print(f"held against the reference: {len(self.expected.tickets)} tickets, {clocks} clocks, "
-              f"{escalations} escalations, {len(self.expected.refused)} refused calls")
+        tickets, parts = self.expected.tickets, self.expected.parts
+        cases = (*tickets.values(), *parts.cores.values())
+        clocks = sum(len(case.clocks) for case in cases)
+        escalations = sum(len(case.escalations) for case in cases)
+        print(f"held against the reference: {len(tickets)} tickets, {len(parts.cores)} cores, "
+              f"{clocks} clocks, {escalations} escalations, {len(given(parts.stock))} balances of "
+              f"stock, {len(self.expected.refused)} refused calls")
         print(f"compared {self.compared}, refused {self.refused}, "
               f"overdue by the source {self.by_source}, by the daemon {self.by_daemon}, "
               f"differing {len(self.differing)}")
@@ -214,7 +242,7 @@ def pick(daemon_path):
         lasted = row.get("closed_at", sys.maxsize) - row["created_at"]
         waited = any(clock.get("pauses") for clock in row["clocks"])
         return (lasted < PICKED_DAYS * 86400 * script.USEC, row["overdue"],
-                waited + ("reopened" in row), len(daemon.escalations[row["id"]]))
+                waited + ("reopened" in row), len(daemon.escalations["ticket", row["id"]]))
 
     print(max(daemon.tickets.values(), key=eventful)["id"])
     return 0

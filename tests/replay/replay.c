@@ -3,12 +3,12 @@
 /* Plays an event script (script.py describes it) on a daemon with a manual clock, as fast as one
  * connection goes, and writes down what came of it:
  *
- *         replay SCRIPT RESULT
+ *         replay SCRIPT [RESULT]
  *
  * The bus is the system bus or $DBUS_SYSTEM_BUS_ADDRESS. Each line of RESULT is a kind, a blank and
- * a JSON object: the "refused" calls with their line of the script, then every "ticket" and every
- * "escalation" as the daemon lists them. A refused call is a result; whatever else goes wrong ends
- * the replay with exit status 1. */
+ * a JSON object: the "refused" calls with their line of the script, then every "ticket", "core",
+ * balance of "stock" and "escalation" as the daemon lists them; without it only the figures are
+ * told. A refused call is a result; whatever else goes wrong ends the replay with exit status 1. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,7 +27,6 @@
 #include "base/macro.h"
 
 #define INTERFACE_PREFIX "org.aftersales1."
-#define TICKETS          "Tickets"
 #define CREATE           "Create"
 #define CALL_TIMEOUT     (300 * USEC_PER_SEC)
 #define PROGRESS_EVENTS  20000
@@ -37,11 +36,13 @@
 DEFINE_CLEANUP(sd_bus_message *, sd_bus_message_unref);
 DEFINE_CLEANUP(FILE *, fclose);
 
-typedef struct Ticket {
+/* What a reference names. */
+typedef struct Named {
         uint64_t id; /* 0: not known yet */
         bool refused;
+        char interface[NAME_SIZE]; /* by which it is created */
         char reference[];
-} Ticket;
+} Named;
 
 typedef struct RefusalCount {
         uint64_t n;
@@ -54,7 +55,7 @@ typedef struct Replay Replay;
 /* A call that has no answer yet. */
 typedef struct Pending {
         Replay *replay;
-        Ticket *ticket; /* that it creates, or NULL */
+        Named *creates; /* or NULL */
         uint64_t line;
         struct Pending *next; /* of those that are free */
 } Pending;
@@ -62,7 +63,7 @@ typedef struct Pending {
 struct Replay {
         sd_bus *bus;
         FILE *result;
-        void *tickets; /* tree of Ticket */
+        void *named; /* tree of Named */
         Pending pending[CALLS_IN_FLIGHT], *free;
         unsigned in_flight;
         RefusalCount refusals[_REFUSED_MAX];
@@ -84,21 +85,21 @@ static _printf_(3, 4) int fail(const Replay *replay, int error, const char *form
         return -error;
 }
 
-static int compare_tickets(const void *a, const void *b) {
-        return strcmp(((const Ticket *)a)->reference, ((const Ticket *)b)->reference);
+static int compare_named(const void *a, const void *b) {
+        return strcmp(((const Named *)a)->reference, ((const Named *)b)->reference);
 }
 
-/* The ticket of a reference, from the first time that the reference is met. */
-static Ticket *ticket_get(Replay *replay, const char *reference) {
+/* From the first time that the reference is met. */
+static Named *named_get(Replay *replay, const char *reference) {
         size_t size = strlen(reference) + 1;
-        Ticket *ticket = calloc(1, sizeof(*ticket) + size), **found;
+        Named *named = calloc(1, sizeof(*named) + size), **found;
 
-        if (!ticket)
+        if (!named)
                 return NULL;
-        memcpy(ticket->reference, reference, size);
-        found = tsearch(ticket, &replay->tickets, compare_tickets);
-        if (!found || *found != ticket)
-                free(ticket);
+        memcpy(named->reference, reference, size);
+        found = tsearch(named, &replay->named, compare_named);
+        if (!found || *found != named)
+                free(named);
         return found ? *found : NULL;
 }
 
@@ -205,11 +206,13 @@ static int write_row(FILE *file, sd_bus_message *m) {
 static void note_refusal(Replay *replay, uint64_t line, const char *name, const char *text) {
         RefusalCount *count = replay->refusals;
 
-        fprintf(replay->result, "refused {\"line\":%" PRIu64 ",\"error\":", line);
-        write_string(replay->result, name);
-        fputs(",\"text\":", replay->result);
-        write_string(replay->result, text);
-        fputs("}\n", replay->result);
+        if (replay->result) {
+                fprintf(replay->result, "refused {\"line\":%" PRIu64 ",\"error\":", line);
+                write_string(replay->result, name);
+                fputs(",\"text\":", replay->result);
+                write_string(replay->result, text);
+                fputs("}\n", replay->result);
+        }
         while (count->n > 0 && !STREQ(count->name, name))
                 count++; /* there is room for every name */
         if (count->n++ == 0) {
@@ -242,27 +245,27 @@ static int take_error(Pending *pending, const sd_bus_error *error) {
                 return -EIO;
         }
         note_refusal(pending->replay, pending->line, name, error->message);
-        if (pending->ticket && !pending->ticket->id)
-                pending->ticket->refused = true;
+        if (pending->creates && !pending->creates->id)
+                pending->creates->refused = true;
         return 0;
 }
 
 /* The answer to a creation: the same reference has the same id for ever. */
 static int take_id(Pending *pending, sd_bus_message *m) {
-        Ticket *ticket = pending->ticket;
+        Named *named = pending->creates;
         uint64_t id;
         int created, r;
 
         r = sd_bus_message_read(m, "tb", &id, &created);
         if (r < 0)
                 return r;
-        if (ticket->id && ticket->id != id) {
+        if (named->id && named->id != id) {
                 fprintf(stderr,
                         "replay: line %" PRIu64 ": %s has two ids, %" PRIu64 " and %" PRIu64 "\n",
-                        pending->line, ticket->reference, ticket->id, id);
+                        pending->line, named->reference, named->id, id);
                 return -EIO;
         }
-        ticket->id = id;
+        named->id = id;
         return 0;
 }
 
@@ -273,7 +276,7 @@ static int on_answer(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *r
 
         if (sd_bus_message_is_method_error(m, NULL))
                 r = take_error(pending, sd_bus_message_get_error(m));
-        else if (pending->ticket)
+        else if (pending->creates)
                 r = take_id(pending, m);
         if (r < 0 && replay->failure == 0)
                 replay->failure = r;
@@ -300,19 +303,17 @@ static int await_all(Replay *replay) {
         return r;
 }
 
-/* The id of a ticket, which the answer to its creation may still have to bring; 0: it was refused.
- */
-static int await_id(Replay *replay, const char *reference, uint64_t *ret) {
-        Ticket *ticket = ticket_get(replay, reference);
-        int r = ticket ? 0 : -ENOMEM;
+/* With its id, which the answer to its creation may still have to bring; 0: that was refused. */
+static int await_id(Replay *replay, const char *reference, const Named **ret) {
+        Named *named = named_get(replay, reference);
+        int r = named ? 0 : -ENOMEM;
 
-        while (r >= 0 && !ticket->id && !ticket->refused) {
+        while (r >= 0 && !named->id && !named->refused) {
                 if (replay->in_flight == 0)
-                        return fail(replay, EINVAL, "the ticket %s was never created", reference);
+                        return fail(replay, EINVAL, "%s was never created", reference);
                 r = pump(replay);
         }
-        if (r >= 0)
-                *ret = ticket->id;
+        *ret = named;
         return r;
 }
 
@@ -327,8 +328,8 @@ static int call_new(Replay *replay, const char *interface, const char *method,
                                               AFTERSALES_PATH, name, method);
 }
 
-/* Sends it behind those in flight; the ticket is the one that it creates, or NULL. */
-static int call_send(Replay *replay, sd_bus_message *m, Ticket *ticket) {
+/* Sends it behind those in flight. */
+static int call_send(Replay *replay, sd_bus_message *m, Named *creates) {
         Pending *pending;
         int r = 0;
 
@@ -337,7 +338,7 @@ static int call_send(Replay *replay, sd_bus_message *m, Ticket *ticket) {
         if (r < 0)
                 return r;
         pending = replay->free;
-        pending->ticket = ticket;
+        pending->creates = creates;
         pending->line = replay->line;
         r = sd_bus_call_async(replay->bus, NULL, m, on_answer, pending, CALL_TIMEOUT);
         if (r < 0)
@@ -373,7 +374,7 @@ static int advance(Replay *replay, int64_t until) {
 /* TYPE:NAME=VALUE */
 static int append_field(Replay *replay, sd_bus_message *m, char *field) {
         char *name = field + 2, *value = strchr(field, '=');
-        uint64_t id = 0;
+        const Named *named;
         int r;
 
         if (field[0] == '\0' || field[1] != ':' || !value)
@@ -388,8 +389,8 @@ static int append_field(Replay *replay, sd_bus_message *m, char *field) {
         case 'b':
                 return sd_bus_message_append(m, "{sv}", name, "b", STREQ(value, "true"));
         case 'r':
-                r = await_id(replay, value, &id);
-                return r < 0 ? r : sd_bus_message_append(m, "{sv}", name, "t", id);
+                r = await_id(replay, value, &named);
+                return r < 0 ? r : sd_bus_message_append(m, "{sv}", name, "t", named->id);
         default:
                 return fail(replay, EINVAL, "there is no type '%c'", field[0]);
         }
@@ -404,11 +405,52 @@ static int append_fields(Replay *replay, sd_bus_message *m, char *fields) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-/* A call about a ticket that there is already; one that was refused cannot have any. */
-static int play_ticket(Replay *replay, sd_bus_message *m, const char *reference, char *fields) {
-        uint64_t id = 0;
-        int r = await_id(replay, reference, &id);
+/* The first case that an interface lists for a ticket; 0: there is none. */
+static int find_case(Replay *replay, const char *interface, uint64_t ticket, uint64_t *ret) {
+        _cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *m = NULL, *answer = NULL;
+        int r;
 
+        *ret = 0;
+        r = call_new(replay, interface, "List", &m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "a{sv}su", 2, "ticket", "t", ticket, "ended", "b",
+                                          true, "", 1);
+        if (r >= 0)
+                r = sd_bus_call(replay->bus, m, CALL_TIMEOUT, NULL, &answer);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(answer, SD_BUS_TYPE_ARRAY, "a{sv}");
+        if (r > 0)
+                r = sd_bus_message_enter_container(answer, SD_BUS_TYPE_ARRAY, "{sv}");
+        if (r <= 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(answer, SD_BUS_TYPE_DICT_ENTRY, "sv")) > 0) {
+                const char *name;
+
+                r = sd_bus_message_read(answer, "s", &name);
+                if (r >= 0 && STREQ(name, "id"))
+                        return MIN(sd_bus_message_read(answer, "v", "t", ret), 0);
+                if (r >= 0)
+                        r = sd_bus_message_skip(answer, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(answer);
+                if (r < 0)
+                        break;
+        }
+        return r < 0 ? r : -EBADMSG;
+}
+
+/* A call about what there is already, or about a case of another kind which names that; what was
+ * refused cannot have any. */
+static int play_case(Replay *replay, sd_bus_message *m, const char *interface,
+                     const char *reference, char *fields) {
+        const Named *named;
+        uint64_t id = 0;
+        int r = await_id(replay, reference, &named);
+
+        if (r >= 0)
+                id = named->id;
+        if (id != 0 && !STREQ(interface, named->interface))
+                r = find_case(replay, interface, id, &id);
         if (r < 0)
                 return r;
         if (id == 0) {
@@ -424,7 +466,7 @@ static int play_ticket(Replay *replay, sd_bus_message *m, const char *reference,
 static int play_call(Replay *replay, const char *reference, char *name, char *fields) {
         _cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *m = NULL;
         const char *interface = strsep(&name, "."), *method = name;
-        Ticket *ticket = NULL;
+        Named *creates = NULL;
         int r;
 
         if (!method)
@@ -432,15 +474,16 @@ static int play_call(Replay *replay, const char *reference, char *name, char *fi
         r = call_new(replay, interface, method, &m);
         if (r < 0)
                 return r;
-        if (STREQ(interface, TICKETS)) {
+        if (!STREQ(reference, "-")) {
                 if (!STREQ(method, CREATE))
-                        return play_ticket(replay, m, reference, fields);
-                ticket = ticket_get(replay, reference);
-                if (!ticket)
+                        return play_case(replay, m, interface, reference, fields);
+                creates = named_get(replay, reference);
+                if (!creates)
                         return -ENOMEM;
+                snprintf(creates->interface, sizeof(creates->interface), "%s", interface);
         }
         r = append_fields(replay, m, fields);
-        return r < 0 ? r : call_send(replay, m, ticket);
+        return r < 0 ? r : call_send(replay, m, creates);
 }
 
 static int play_line(Replay *replay, char *line) {
@@ -481,7 +524,8 @@ static void print_progress(const Replay *replay) {
 
 static void print_totals(const Replay *replay) {
         print_progress(replay);
-        printf("%" PRIu64 " calls were refused, %" PRIu64 " left out behind a refused creation\n",
+        printf("%" PRIu64 " calls were refused, %" PRIu64
+               " left out: what they are about is not there\n",
                replay->n_refused, replay->n_skipped);
         for (const RefusalCount *count = replay->refusals; count->n > 0; count++)
                 printf("  %-14s %5" PRIu64 "  e.g. \"%s\"\n", count->name, count->n,
@@ -577,20 +621,31 @@ static int write_list(Replay *replay, const char *interface, const char *kind, b
         return r;
 }
 
+static int write_result(Replay *replay) {
+        int r = write_list(replay, "Tickets", "ticket", true);
+
+        if (r >= 0)
+                r = write_list(replay, "Cores", "core", true);
+        if (r >= 0)
+                r = write_list(replay, "Stock", "stock", false);
+        if (r >= 0)
+                r = write_list(replay, "Escalations", "escalation", false);
+        return r;
+}
+
+/* result_path: or NULL. */
 static int run(Replay *replay, const char *script_path, const char *result_path) {
         _cleanup_(cleanup_fclose) FILE *script = fopen(script_path, "re");
         int r;
 
-        if (!script || !(replay->result = fopen(result_path, "we")))
+        if (!script || (result_path && !(replay->result = fopen(result_path, "we"))))
                 return -errno;
         r = sd_bus_open_system(&replay->bus);
         if (r >= 0)
                 r = play(replay, script);
-        if (r >= 0)
-                r = write_list(replay, TICKETS, "ticket", true);
-        if (r >= 0)
-                r = write_list(replay, "Escalations", "escalation", false);
-        if (fclose(replay->result) != 0 && r >= 0)
+        if (r >= 0 && replay->result)
+                r = write_result(replay);
+        if (replay->result && fclose(replay->result) != 0 && r >= 0)
                 r = -errno;
         return r;
 }
@@ -599,8 +654,8 @@ int main(int argc, char **argv) {
         Replay replay = {};
         int r;
 
-        if (argc != 3) {
-                fprintf(stderr, "usage: replay SCRIPT RESULT\n");
+        if (argc < 2 || argc > 3) {
+                fprintf(stderr, "usage: replay SCRIPT [RESULT]\n");
                 return EXIT_FAILURE;
         }
         for (size_t i = 0; i < ELEMENTS(replay.pending); i++) {
@@ -609,7 +664,7 @@ int main(int argc, char **argv) {
         }
         r = run(&replay, argv[1], argv[2]);
         sd_bus_close_unref(replay.bus);
-        tdestroy(replay.tickets, free);
+        tdestroy(replay.named, free);
         if (r < 0)
                 fprintf(stderr, "replay: %s\n", strerror(-r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -5,9 +5,10 @@ One event a line, in time order, its columns separated by tabs:
 
     TIME  REFERENCE  INTERFACE.METHOD  TYPE:NAME=VALUE ...
 
-TIME is in microseconds UTC; REFERENCE names the ticket, or is "-" for a call that is not about one;
-the method "-" only lets time pass. TYPE is a D-Bus type, s, x or b, or r: the id of the ticket with
-this reference."""
+TIME is in microseconds UTC; REFERENCE names the case that a Create with it makes, for another
+interface than that one's the first case there which names that ticket (a core), or is "-" for a call
+that is not about one; the method "-" only lets time pass. TYPE is a D-Bus type, s, x or b, or r: the
+id of the case with this reference."""
 
 import collections
 
