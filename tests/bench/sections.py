@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+import day
 import peers
 from figures import BUILD, FIRST_TIME, Site, base, end_of_filling, has_socket, run
 from report import Report
@@ -29,6 +30,7 @@ PAUSE = 1           # seconds, for what one has put off before another is measur
 READS = 200
 PAGE = 4096           # of LMDB
 IDLE_SECONDS = 30
+FEW = 1000            # tickets, for others to get
 
 
 @dataclasses.dataclass
@@ -321,6 +323,52 @@ def import_round(bench, rounds, name):
         rounds.take("export memory", site.peak_memory / 2**20)
 
 
+def company_day(bench):
+    """A day of all that a large company does, after another, and others meanwhile."""
+    rounds = Rounds()
+    site = Site(base(bench.directory, FEW), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(day.MONDAY - day.HOUR)))
+    with site, tempfile.NamedTemporaryFile("w", suffix=".script", dir=bench.directory, encoding="utf-8") as file:
+        day.write_company(file)
+        file.flush()
+        site.run(BUILD / "tests/replay", file.name)
+        site.echo()
+        site.watch_memory()
+        for number in range(bench.rounds):
+            file.seek(0)
+            file.truncate()
+            calls = day.write_day(file, number)
+            file.flush()
+            rounds.take("echo", site.load("echo", CALLS, WINDOW)["rate"])
+            day_round(rounds, site, file.name, calls)
+        rounds.take("memory", site.peak_memory / 2**20)
+        faults = site.run(BUILD / "aftersalesctl", "check")
+    add = bench.report.add
+    what = f"a day: {calls} calls for {day.TICKETS} tickets, 1.2 parts each, and {day.ORDERS} orders of 8,000 dealers"
+    add(17, what, rounds["seconds"], "s", "≤ 864 s: 1 % of the day")
+    add(17, "calls of the day", rounds["rate"], "/s", "", rounds["echo"], "echo, 64 in flight")
+    for name in ("get", "create"):
+        add(17, f"another caller meanwhile: {name}, worst", rounds[name], "ms", "≤ 100 ms")
+    add(17, "private memory, the most seen", rounds["memory"], "MiB", "≤ 24 MiB")
+    print(faults.strip())
+
+
+def day_round(rounds, site, name, calls):
+    worst = {"get": 0.0, "create": 0.0}
+    began = time.monotonic()
+    process = subprocess.Popen([BUILD / "tests/replay", name], env=site.env, stdout=subprocess.PIPE, text=True)
+    while process.poll() is None:
+        for call, n in (("get", 50), ("create", 10)):
+            worst[call] = max(worst[call], site.load(call, n, 1)["worst_ms"])
+    seconds = time.monotonic() - began
+    text = process.stdout.read()
+    if process.returncode or "\n0 calls were refused, 0 left out" not in text:
+        raise ValueError(f"a day: {text}")
+    rounds.take("seconds", seconds)
+    rounds.take("rate", calls / seconds)
+    for call, value in worst.items():
+        rounds.take(call, value)
+
+
 def idle(bench):
     """Nothing to do: what wakes the daemon."""
     with Site(base(bench.directory, 0), None) as site:
@@ -331,4 +379,5 @@ def idle(bench):
                          [site.wake_ups() - before], "", "0")
 
 
-SECTIONS = {"throughput": throughput, "storm": storm, "tracker": tracker, "scale": scale, "files": files, "idle": idle}
+SECTIONS = {"throughput": throughput, "storm": storm, "tracker": tracker, "scale": scale, "files": files,
+            "day": company_day, "idle": idle}
