@@ -20,7 +20,7 @@
 #include "store/key.h"
 #include "store/kv.h"
 
-#define STORE_SCHEMA_VERSION 5
+#define STORE_SCHEMA_VERSION 6
 #define STORE_TABLES_MAX     32
 #define STORE_INDICES_MAX    64
 

@@ -6,7 +6,8 @@ beside, and whole wherever that is cut short.
 tests/data/schema-1.dump is what mdb_dump wrote of it: seven units, a product, a serial and a fault
 code; tickets open, overdue, waiting, closed and voided, with their escalations and notifications.
 tests/data/schema-2.dump is of the second one: the company of the tests and two sub-centres that serve
-towns; three tickets, one of them late and resolved.
+towns; three tickets, one of them late and resolved. tests/data/schema-5.dump is of the last one before
+there were parts: the company of the tests; three repairs, two of them visited and one resolved.
 """
 
 import pathlib
@@ -91,7 +92,7 @@ class Migrate(MigrateTest):
         for mode in ("--check", f"--backup={self.service.directory / 'backup'}"):
             looked = run(self.service, mode)
             self.assertNotEqual(looked.status, 0)
-            self.assertIn("has schema 1: start aftersalesd once to bring it to 5", looked.said)
+            self.assertIn("has schema 1: start aftersalesd once to bring it to 6", looked.said)
         self.assertEqual(self.store.read_bytes(), before)
 
     def test_the_copy_can_be_restored(self):
@@ -134,6 +135,30 @@ class SecondRelease(MigrateTest):
         self.assertEqual(client.get(2)["resolved_dealer"], client.get(2)["dealer"])
         self.assertEqual(client.status()["overdue"],
                          len(client.list_all("Tickets", {"overdue": True})))
+        self.service.stop()
+        self.assert_clean()
+
+
+class BeforeParts(MigrateTest):
+    schema = 5
+
+    def test_parts_can_be_used(self):
+        self.assertIn("has schema 5: start aftersalesd once", run(self.service, "--check").said)
+        self.now = at("2026-03-03 13:00")
+        self.start()
+        client = self.service.client()
+        self.assertEqual([(row["id"], row["state"], row.get("parts_used")) for row in
+                          sorted(client.list_all("Tickets", {}), key=lambda row: row["id"])],
+                         [(1, "resolved", "000"), (2, "visited", "000"), (3, "received", None)])
+        for interface, fields in (
+                ("Suppliers", {"code": "S1", "name": "000"}),
+                ("Parts", {"code": "P-1", "name": "000", "line": "AC", "returnable": True}),
+                ("Moves", {"part": "P-1", "quantity": 5, "from": "supplier:S1", "to": "BJ-1",
+                           "reason": "received"})):
+            client.call(interface, "Create", "a{sv}", variants(fields))
+        client.move("Visit", 2, parts="part=P-1")
+        core, = client.list_all("Cores", {"ticket": 2})
+        self.assertEqual((core["dealer"], core["quantity"]), ("BJ-1", 1))
         self.service.stop()
         self.assert_clean()
 
