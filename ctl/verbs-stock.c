@@ -60,17 +60,20 @@ static int make_sheet(Context *context, uint64_t *ret_order, bool *ret_complete)
         return 0;
 }
 
+/* As JSON. */
+static int write_number(Context *context, const char *name, uint64_t number) {
+        _cleanup_json_ json_object *row = json_object_new_object();
+        int r = row ? json_put(row, name, json_object_new_uint64(number)) : -ENOMEM;
+
+        return r != 0 ? r : context_write_json(context, NULL, row);
+}
+
 static int write_sheet(Context *context, uint64_t order) {
         char number[ID_SIZE];
-        _cleanup_json_ json_object *row = NULL;
-        int r;
 
-        if (!context_is_json(context))
-                return output_line(&context->output, "%s",
-                                   id_show(order, kind_letter("order"), number));
-        row = json_object_new_object();
-        r = row ? json_put(row, "id", json_object_new_uint64(order)) : -ENOMEM;
-        return r != 0 ? r : context_write_json(context, NULL, row);
+        if (context_is_json(context))
+                return write_number(context, "id", order);
+        return output_line(&context->output, "%s", id_show(order, kind_letter("order"), number));
 }
 
 int verb_plan_run(Context *context) {
@@ -221,7 +224,9 @@ int verb_contract_claim(Context *context) {
         int r = client_get(&context->client, AFTERSALES_ACCOUNTS, "Claim", "t", &claims, "s",
                            context->arguments[0]);
 
-        return r != 0 ? r
-                      : output_line(&context->output, "%" PRIu64 " claimed",
-                                    json_object_get_uint64(claims));
+        if (r != 0)
+                return r;
+        if (context_is_json(context))
+                return write_number(context, "claims", json_object_get_uint64(claims));
+        return output_line(&context->output, "%" PRIu64 " claimed", json_object_get_uint64(claims));
 }
