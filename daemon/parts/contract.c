@@ -91,6 +91,9 @@ static int check_parts(const RegisterStep *step, const char *parts) {
         for (const char *p = parts; r == 0 && (p = next_code(p, code));) {
                 Part part;
 
+                if (names_have(p, code))
+                        return refuse(step->refusal, REFUSED_INVALID_VALUE,
+                                      "parts: %s is named twice", code);
                 if (++n > CONTRACT_PARTS_MAX)
                         return refuse(step->refusal, REFUSED_LIMIT, "parts: at most %d are allowed",
                                       CONTRACT_PARTS_MAX);

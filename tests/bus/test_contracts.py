@@ -99,6 +99,7 @@ class Contracts(PartsTest):
                 ({"supplier": "S9"}, "InvalidValue", "supplier"),
                 ({"product": "X"}, "InvalidValue", "product"),
                 ({"parts": "P-2 P-9"}, "InvalidValue", "parts", "P-9"),
+                ({"parts": "P-2  P-1 P-2"}, "InvalidValue", "P-2 is named twice"),
                 ({"rate": 1000001}, "InvalidValue", "rate"),
                 ({"from": "2026-02-01", "until": "2026-01-01"}, "InvalidValue", "until"),
                 ({"product": "AC-1"}, "RuleViolated", "K-1")):
