@@ -15,13 +15,6 @@
 #define UNITS_PER_STEP 64  /* what they open fits into one journal record */
 #define DAYS_AHEAD     400 /* without a working day in so many there is none */
 
-static const Actor daemon_actor = {
-        .name = "daemon",
-        .role = "daemon",
-        .permissions = UINT64_MAX,
-        .scope = SCOPE_HEADQUARTERS,
-};
-
 /* ---- when ---- */
 
 static int next_duties(const Engine *engine, int64_t after, int64_t *ret) {

@@ -15,6 +15,13 @@ static const char *const permission_names[] = {
 
 static_assert(_PERMISSION_MAX <= 8 * sizeof((Actor){}.permissions), "a bit for each");
 
+const Actor daemon_actor = {
+        .name = "daemon",
+        .role = "daemon",
+        .permissions = UINT64_MAX,
+        .scope = SCOPE_HEADQUARTERS,
+};
+
 const char *permission_name(Permission permission) {
         return permission_names[permission];
 }

@@ -89,6 +89,9 @@ typedef struct Actor {
         const char *unit; /* the unit's code unless the scope is headquarters */
 } Actor;
 
+/* What the daemon does by itself, at a time that has come. */
+extern const Actor daemon_actor;
+
 static inline bool actor_may(const Actor *actor, Permission permission) {
         return actor->permissions >> permission & 1;
 }

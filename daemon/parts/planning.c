@@ -552,13 +552,6 @@ int plan_make_sheet(const Engine *engine, Change *change, const PlanOf *plan, co
 
 /* ---- by itself ---- */
 
-static const Actor daemon_actor = {
-        .name = "daemon",
-        .role = "daemon",
-        .permissions = UINT64_MAX,
-        .scope = SCOPE_HEADQUARTERS,
-};
-
 static int64_t month_at(const Engine *engine, int64_t instant) {
         int32_t day, second;
         int year, month, of_month;
