@@ -93,7 +93,6 @@ const Index sum_core_duty = { .name = "core_duty", .keys = keys_duty, .sum = tru
 
 static void keys_owed(const void *record, Keys *keys) {
         const Core *core = record;
-        uint8_t day[4];
         Key *key;
 
         if (!core->head.open)
@@ -102,19 +101,16 @@ static void keys_owed(const void *record, Keys *keys) {
         key_text(key, core->head.subcentre);
         key_text(key, core->head.dealer);
         key_text(key, core->part);
-        store_be32(day, (uint32_t)core->used_on);
-        key_bytes(key, day, sizeof(day));
+        key_u32(key, (uint32_t)core->used_on);
 }
 const Index sum_owed = { .name = "core_owed", .keys = keys_owed, .sum = true };
 
 Key failure_key(const char *product, const char *part, int64_t day) {
-        uint8_t bytes[4];
         Key key = {};
 
         key_text(&key, product);
         key_text(&key, part);
-        store_be32(bytes, (uint32_t)day);
-        key_bytes(&key, bytes, sizeof(bytes));
+        key_u32(&key, (uint32_t)day);
         return key;
 }
 

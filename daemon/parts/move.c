@@ -173,10 +173,7 @@ static void each_use(const Move *move, Keys *keys,
 }
 
 static void key_month(Key *key, int64_t day) {
-        uint8_t bytes[4];
-
-        store_be32(bytes, month_of_day(day));
-        key_bytes(key, bytes, sizeof(bytes));
+        key_u32(key, month_of_day(day));
 }
 
 static void add_use_month(const Move *move, const char *unit, Key *key) {

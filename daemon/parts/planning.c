@@ -65,11 +65,8 @@ int plan_find(Store *store, const char *unit, const char *month, PlanOf *ret, Re
 /* ---- of one part ---- */
 
 static void key_use(Key *key, const char *unit, uint32_t month, const char *part) {
-        uint8_t bytes[4];
-
         key_text(key, unit);
-        store_be32(bytes, month);
-        key_bytes(key, bytes, sizeof(bytes));
+        key_u32(key, month);
         if (part)
                 key_text(key, part);
 }

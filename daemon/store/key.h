@@ -33,6 +33,13 @@ static inline void key_u8(Key *key, uint8_t value) {
         key_bytes(key, &value, 1);
 }
 
+static inline void key_u32(Key *key, uint32_t value) {
+        uint8_t bytes[4];
+
+        store_be32(bytes, value);
+        key_bytes(key, bytes, sizeof(bytes));
+}
+
 static inline void key_u64(Key *key, uint64_t value) {
         uint8_t bytes[8];
 
