@@ -6,10 +6,6 @@
 #include "aftersales/limits.h"
 #include "dealers/rules.h"
 
-#define NAMES(variable, ...)                                                                       \
-        static const char *const variable##_[] = { __VA_ARGS__ };                                  \
-        static const EnumNames variable = { variable##_, ELEMENTS(variable##_) }
-
 enum { TYPE_DAILY = 1 };
 enum { PRIORITY_NORMAL = 1 };
 enum { CLOCK_REPORT = 1 };

@@ -6,10 +6,6 @@
 #include "aftersales/limits.h"
 #include "parts/core-rules.h"
 
-#define NAMES(variable, ...)                                                                       \
-        static const char *const variable##_[] = { __VA_ARGS__ };                                  \
-        static const EnumNames variable = { variable##_, ELEMENTS(variable##_) }
-
 enum { TYPE_REPLACED = 1 };
 enum { PRIORITY_NORMAL = 1 };
 

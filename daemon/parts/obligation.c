@@ -12,10 +12,6 @@
 #include "loop/engine.h"
 #include "parts/stock.h"
 
-#define NAMES(variable, ...)                                                                       \
-        static const char *const variable##_[] = { __VA_ARGS__ };                                  \
-        static const EnumNames variable = { variable##_, ELEMENTS(variable##_) }
-
 enum { PRIORITY_NORMAL = 1 };
 enum { CLOCK_DELIVER = 1 };
 

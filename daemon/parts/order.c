@@ -9,10 +9,6 @@
 #include "parts/order-rules.h"
 #include "parts/place.h"
 
-#define NAMES(variable, ...)                                                                       \
-        static const char *const variable##_[] = { __VA_ARGS__ };                                  \
-        static const EnumNames variable = { variable##_, ELEMENTS(variable##_) }
-
 enum { PRIORITY_NORMAL = 1 };
 
 NAMES(state_names, [ORDER_DRAFT] = "draft", [ORDER_SUBMITTED] = "submitted",

@@ -46,6 +46,11 @@ typedef struct EnumNames {
         int n;
 } EnumNames;
 
+/* Those of one enumeration, by its values. */
+#define NAMES(variable, ...)                                                                       \
+        static const char *const variable##_[] = { __VA_ARGS__ };                                  \
+        static const EnumNames variable = { variable##_, ELEMENTS(variable##_) }
+
 typedef struct Field {
         uint16_t tag; /* stable for ever; ascending in the table */
         FieldType type;

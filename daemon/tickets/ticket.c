@@ -8,10 +8,6 @@
 #include "parts/core.h"
 #include "tickets/rules.h"
 
-#define NAMES(variable, ...)                                                                       \
-        static const char *const variable##_[] = { __VA_ARGS__ };                                  \
-        static const EnumNames variable = { variable##_, ELEMENTS(variable##_) }
-
 NAMES(state_names, [TICKET_RECEIVED] = "received", [TICKET_DISPATCHED] = "dispatched",
       [TICKET_ACCEPTED] = "accepted", [TICKET_VISITED] = "visited",
       [TICKET_WAITING_PART] = "waiting_part", [TICKET_WAITING_CUSTOMER] = "waiting_customer",
